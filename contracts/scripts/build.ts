@@ -20,8 +20,8 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 const sourceFolder = path.join(root, "src")
 const generatedFolder = path.join(root, "generated")
 
-/** Raised when the form of the artifacts changes, so that old ones are rebuilt. */
-const ARTIFACT_VERSION = 1
+/** This script decides the form of the artifacts: when it changes, old ones are rebuilt. */
+const script = readFileSync(fileURLToPath(import.meta.url), "utf8")
 
 const readSources = (): Sources =>
   new Map(
@@ -58,7 +58,7 @@ const closureOf = (source: string, sources: Sources): Sources => {
 
 const fingerprintOf = (source: string, closure: Sources): string =>
   createHash("sha256")
-    .update(JSON.stringify([ARTIFACT_VERSION, compilerVersion(), settingsOf(source), [...closure]]))
+    .update(JSON.stringify([script, compilerVersion(), settingsOf(source), [...closure]]))
     .digest("hex")
 
 const compilerVersion = (): unknown => createRequire(import.meta.url)("solc/package.json").version
