@@ -118,9 +118,13 @@ const build = Effect.gen(function* () {
   const results = yield* Effect.forEach([...sources.keys()], (source) =>
     buildSource(source, sources).pipe(Effect.either)
   )
-  const index = [...sources.keys()].map((source) => `export * from "./${moduleOf(source)}"\n`)
+  const modules = [...sources.keys()].map(moduleOf)
+  // A source that doesn't compile is left out, or keeps its last artifact: the others stay usable.
+  const index = modules
+    .filter((module) => existsSync(path.join(generatedFolder, module)))
+    .map((module) => `export * from "./${module}"\n`)
   writeAtomically(path.join(generatedFolder, "index.ts"), index.join(""))
-  removeStale(new Set(["index.ts", ...[...sources.keys()].map(moduleOf)]))
+  removeStale(new Set(["index.ts", ...modules]))
   // All sources are tried before the first failure ends the build, so that one run shows all trouble.
   const failures = results.flatMap((result) => (result._tag === "Left" ? [result.left] : []))
   for (const failure of failures) yield* Console.error(failure.message)
