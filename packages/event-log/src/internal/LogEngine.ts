@@ -1,0 +1,140 @@
+/** The log over any SegmentStore: one FIFO writer, paged readers, subscriptions, verification. */
+import { Chunk, Clock, Deferred, Effect, FiberId, Option, Queue, type Scope, Stream } from "effect"
+import type { Append, Appended, EventLogService, Query } from "../EventLog.ts"
+import type { Event, Head, Position } from "../Event.ts"
+import { type AppendError, LogReadOnly, type LogUnavailable, type ReadError } from "../LogError.ts"
+import type { LogLimits } from "../LogLimits.ts"
+import type { SegmentStore } from "../SegmentStore.ts"
+import { brokenRule } from "./EnvelopeRules.ts"
+import { LogReader } from "./LogReader.ts"
+import { type Waiting, WriterState } from "./WriterState.ts"
+
+export interface EngineOptions {
+  readonly store: SegmentStore
+  readonly limits: LogLimits
+  /** A reader of a log that another process writes: it asks the store where the log ends. */
+  readonly readonly: boolean
+}
+
+/** Builds the service; its scope holds the writer fiber. */
+export const makeEventLog = (
+  options: EngineOptions
+): Effect.Effect<EventLogService, ReadError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { limits, readonly, store } = options
+    const signal = new ChangeSignal()
+    const writer = readonly ? undefined : yield* startWriter(options, signal)
+    const head = writer === undefined ? store.head : Effect.sync(() => writer.head)
+    const reader = new LogReader(store, limits, head)
+
+    const wait = (change: Deferred.Deferred<void, LogUnavailable>) =>
+      writer === undefined ? store.awaitChange : Deferred.await(change)
+
+    const subscribe = (query: Omit<Query, "until"> = {}): Stream.Stream<Event, ReadError> =>
+      Stream.paginateChunkEffect(query.after ?? 0, (after) =>
+        Effect.gen(function* () {
+          // Taken before reading, so that an append between the reading and the waiting is not missed.
+          const change = signal.next
+          const page = yield* reader.page({ ...query, after, until: undefined })
+          if (page.complete && page.events.length === 0) yield* wait(change)
+          return [Chunk.unsafeFromArray(page.events), Option.some(page.through)] as const
+        })
+      )
+
+    const read = (query: Query = {}): Stream.Stream<Event, ReadError> =>
+      Stream.unwrap(
+        Effect.map(head, ({ position }) => {
+          const until = Math.min(query.until ?? position, position)
+          return Stream.paginateChunkEffect(query.after ?? 0, (after) =>
+            Effect.map(reader.page({ ...query, after, until }), (page) => [
+              Chunk.unsafeFromArray(page.events),
+              page.complete ? Option.none<Position>() : Option.some(page.through)
+            ])
+          )
+        })
+      )
+
+    return {
+      append: (batch) =>
+        writer === undefined
+          ? Effect.fail(new LogReadOnly({ log: store.name }))
+          : submit(batch, writer, limits),
+      page: (query) => reader.page(query ?? {}),
+      read,
+      subscribe,
+      head,
+      streamVersion: (stream) =>
+        writer === undefined ? reader.streamVersion(stream) : writer.state.versionOf(stream),
+      find: (id) => reader.find(id),
+      verify: reader.verify
+    }
+  })
+
+interface Writer {
+  readonly queue: Queue.Queue<Waiting>
+  readonly state: WriterState
+  readonly head: Head
+  closed: boolean
+}
+
+const submit = (
+  batch: Append,
+  writer: Writer,
+  limits: LogLimits
+): Effect.Effect<Appended, AppendError> =>
+  Effect.suspend(() => {
+    const broken = brokenRule(batch, limits)
+    if (broken !== undefined) return Effect.fail(broken)
+    if (writer.closed) return Effect.fail(writer.state.closedError())
+    const done = Deferred.unsafeMake<Appended, AppendError>(FiberId.none)
+    return Effect.zipRight(Queue.offer(writer.queue, { batch, done }), Deferred.await(done))
+  })
+
+const startWriter = ({ limits, store }: EngineOptions, signal: ChangeSignal) =>
+  Effect.gen(function* () {
+    const queue = yield* Queue.bounded<Waiting>(limits.maxWaitingAppends)
+    const state = new WriterState(store, limits, yield* store.head)
+    const writer: Writer = {
+      queue,
+      state,
+      closed: false,
+      get head() {
+        return state.head
+      }
+    }
+    const turn = Effect.gen(function* () {
+      const group = yield* Queue.takeBetween(queue, 1, limits.maxGroupAppends)
+      const nowMs = yield* Clock.currentTimeMillis
+      // What has been taken off the queue is answered, even while the log closes.
+      const grew = yield* Effect.uninterruptible(state.appendGroup(group, nowMs))
+      if (grew) signal.fire()
+    })
+    // Runs after the fiber is stopped: what still waits is told so.
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        writer.closed = true
+        signal.close(state.closedError())
+        for (let left = yield* Queue.takeAll(queue); left.length > 0; ) {
+          for (const { done } of left) yield* Deferred.fail(done, state.closedError())
+          left = yield* Queue.takeAll(queue)
+        }
+      })
+    )
+    yield* Effect.forkScoped(Effect.forever(turn))
+    return writer
+  })
+
+/** Wakes every subscription when the log has grown; nothing is buffered for them. */
+class ChangeSignal {
+  next = Deferred.unsafeMake<void, LogUnavailable>(FiberId.none)
+
+  fire(): void {
+    const fired = this.next
+    this.next = Deferred.unsafeMake(FiberId.none)
+    Deferred.unsafeDone(fired, Effect.void)
+  }
+
+  close(error: LogUnavailable): void {
+    Deferred.unsafeDone(this.next, Effect.fail(error))
+  }
+}
