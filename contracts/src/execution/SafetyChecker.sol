@@ -75,6 +75,7 @@ contract SafetyChecker is ISafetyChecker {
     }
 
     /// @dev Steps over up to 16 instructions. A step of zero bytes stays where it is, so only the last needs a look.
+    /// @return next Where it came to.
     /// @return stuck Whether `next` holds an instruction that isn't allowed everywhere.
     function _skipAllowed(uint256 sizes, uint256 place) private pure returns (uint256 next, bool stuck) {
         assembly ("memory-safe") {
@@ -111,10 +112,9 @@ contract SafetyChecker is ISafetyChecker {
             if (opcode == TLOAD) {
                 open = _endsAt(sizes, anchor, place, 1, 0x5f);
             } else if (opcode == TSTORE) {
-                open = _endsAt(sizes, anchor, place, 1, 0x5f);
-                for (uint256 key = 0; !open && key <= MAX_GATE_KEY; ++key) {
-                    open = _endsAt(sizes, anchor, place, 2, 0x6000 | key);
-                }
+                uint256 key = _word(place - 1) >> 248;
+                open = _endsAt(sizes, anchor, place, 1, 0x5f)
+                    || (key <= MAX_GATE_KEY && _endsAt(sizes, anchor, place, 2, 0x6000 | key));
             } else if (opcode == STATICCALL) {
                 open = _endsAt(sizes, anchor, place, 7, 0x5f5f5f5f60045a);
             }
