@@ -188,14 +188,16 @@ const emitTable = (options: {
   if (!options.plan.hasDynamicJump) return { dispatch: "none", jumpTargets: [] }
   const mark = asm.mark()
   const all = sweep.jumpDests
-  emitDispatch(asm, all, false)
-  // 1.25 times and 512 bytes: a table that completes a small contract costs little.
-  const affordable = Math.min(limit, Math.floor((code.length * 5) / 4) + 512)
+  const end = Math.max(code.length, asm.length)
+  emitDispatch(asm, { targets: all, isReduced: false, end })
+  // A quarter of a large contract; for a small one it doesn't matter that stubs outweigh it.
+  const growth = Math.max(Math.floor(code.length / 4), 1024)
+  const affordable = Math.min(limit, code.length + growth)
   if (asm.length <= affordable) return { dispatch: "full", jumpTargets: all }
   const named = reducedTargets(options)
   // Nothing is left out: the complete table stays.
   if (named.length === all.length) return { dispatch: "full", jumpTargets: all }
   asm.rewind(mark)
-  emitDispatch(asm, named, true)
+  emitDispatch(asm, { targets: named, isReduced: true, end })
   return { dispatch: "reduced", jumpTargets: named }
 }

@@ -1,6 +1,6 @@
 /** The way from an original jump destination to the new one, for jumps known at run time only. */
 import * as Op from "../Opcode.ts"
-import type { Assembler } from "./Assembler.ts"
+import { type Assembler, minimalBytes } from "./Assembler.ts"
 import { DISPATCH, type Plan } from "./Plan.ts"
 import { emitMiss } from "./Stubs.ts"
 import type { Sweep } from "./Sweep.ts"
@@ -14,8 +14,6 @@ const DUP1 = 0x80
 const DUP3 = 0x82
 const SWAP1 = 0x90
 
-/** Destinations per chunk: a 256-bit word holds eight pairs of 16-bit offsets. */
-const CHUNK = 8
 const SEARCH = "search"
 const HIT = "hit"
 
@@ -36,63 +34,99 @@ export const reducedTargets = (options: {
 /** Emits the tree. Stack on entry: the original destination, all 256 bits of which count. */
 export const emitDispatch = (
   asm: Assembler,
-  targets: ReadonlyArray<number>,
-  isReduced: boolean
+  options: {
+    readonly targets: ReadonlyArray<number>
+    readonly isReduced: boolean
+    /** Above every original and every new offset of a target. */
+    readonly end: number
+  }
 ): void => {
+  const { end, isReduced, targets } = options
   asm.place(DISPATCH)
   asm.emit([Op.JUMPDEST])
-  if (targets.length === 0) {
-    emitEnd(asm, isReduced)
-    return
+  // A lane holds an old and a new offset; a word holds as many lanes as fit.
+  const bits = 32 - Math.clz32(end)
+  const chunks = chunksOf(targets, Math.floor(256 / (2 * bits)))
+  if (chunks.length > 0) {
+    emitTree(asm, { chunks, bits, from: 0, to: chunks.length })
+    emitSearch(asm, bits)
+    // The word that was searched is still there: all zeros.
+    if (isReduced) asm.emit([POP])
   }
-  emitTree(asm, targets, 0, Math.ceil(targets.length / CHUNK))
-  asm.place(SEARCH)
-  asm.emit([Op.JUMPDEST, DUP1, Op.PUSH2, 0xff, 0xff, AND, DUP3, EQ])
-  asm.pushLabel(HIT)
-  asm.emit([Op.JUMPI, Op.PUSH1, 32, SHR, DUP1])
-  asm.pushLabel(SEARCH)
-  asm.emit([Op.JUMPI])
-  if (isReduced) asm.emit([POP])
-  emitEnd(asm, isReduced)
-  asm.place(HIT)
-  asm.emit([Op.JUMPDEST, Op.PUSH1, 16, SHR, Op.PUSH2, 0xff, 0xff, AND, SWAP1, POP, Op.JUMP])
+  if (isReduced) emitMiss(asm)
+  else asm.emit([Op.INVALID])
+  if (chunks.length > 0) emitHit(asm, bits)
 }
 
-const emitEnd = (asm: Assembler, isReduced: boolean): void =>
-  isReduced ? emitMiss(asm) : asm.emit([Op.INVALID])
+/** Stack: the destination, the word shifted so that the matching lane is lowest. */
+const emitHit = (asm: Assembler, bits: number): void => {
+  asm.place(HIT)
+  asm.emit([Op.JUMPDEST, Op.PUSH1, bits, SHR])
+  asm.push(minimalBytes(2 ** bits - 1))
+  asm.emit([AND, SWAP1, POP, Op.JUMP])
+}
 
-/** Binary search over the chunks [from, to). */
-const emitTree = (
-  asm: Assembler,
-  targets: ReadonlyArray<number>,
-  from: number,
-  to: number
-): void => {
+/** Stack: the destination, a word of lanes. Looks at the lowest lane until it matches. */
+const emitSearch = (asm: Assembler, bits: number): void => {
+  const mask = minimalBytes(2 ** bits - 1)
+  asm.place(SEARCH)
+  asm.emit([Op.JUMPDEST, DUP1])
+  asm.push(mask)
+  asm.emit([AND, DUP3, EQ])
+  asm.pushLabel(HIT)
+  asm.emit([Op.JUMPI, Op.PUSH1, 2 * bits, SHR, DUP1])
+  asm.pushLabel(SEARCH)
+  asm.emit([Op.JUMPI])
+}
+
+interface Tree {
+  readonly chunks: ReadonlyArray<ReadonlyArray<number>>
+  readonly bits: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Binary search over the chunks [from, to). The leftmost leaf falls through to the search. */
+const emitTree = (asm: Assembler, { bits, chunks, from, to }: Tree): void => {
   if (to - from === 1) {
-    asm.push(chunkWord(asm, targets.slice(from * CHUNK, to * CHUNK)))
+    asm.push(chunkWord(asm, chunks[from] ?? [], bits))
+    if (from === 0) return
     asm.pushLabel(SEARCH)
     asm.emit([Op.JUMP])
     return
   }
   const middle = (from + to) >> 1
-  const pivot = targets[middle * CHUNK] ?? 0
   const left = `left:${middle}`
-  asm.emit([DUP1, Op.PUSH2, pivot >> 8, pivot & 0xff, GT])
+  asm.emit([DUP1])
+  asm.push(minimalBytes(chunks[middle]?.[0] ?? 0))
+  asm.emit([GT])
   asm.pushLabel(left)
   asm.emit([Op.JUMPI])
-  emitTree(asm, targets, middle, to)
+  emitTree(asm, { bits, chunks, from: middle, to })
   asm.place(left)
   asm.emit([Op.JUMPDEST])
-  emitTree(asm, targets, from, middle)
+  emitTree(asm, { bits, chunks, from, to: middle })
 }
 
-/** Lanes of 32 bits, the first target lowest: its old offset in the low half, its new one above. */
-const chunkWord = (asm: Assembler, targets: ReadonlyArray<number>): Uint8Array => {
-  const word = new Uint8Array(targets.length * 4)
-  targets.forEach((target, lane) => {
-    const at = word.length - 4 * lane
-    const moved = asm.offsetOf(target)
-    word.set([moved >> 8, moved & 0xff, target >> 8, target & 0xff], at - 4)
-  })
-  return word.subarray(word.findIndex((byte) => byte !== 0))
+const chunksOf = (
+  targets: ReadonlyArray<number>,
+  size: number
+): ReadonlyArray<ReadonlyArray<number>> =>
+  Array.from({ length: Math.ceil(targets.length / size) }, (_, index) =>
+    targets.slice(index * size, (index + 1) * size)
+  )
+
+/** The first target in the lowest lane: its old offset in the low half, its new one above. */
+const chunkWord = (
+  asm: Assembler,
+  targets: ReadonlyArray<number>,
+  bits: number
+): ReadonlyArray<number> => {
+  const width = BigInt(bits)
+  const word = targets.reduceRight(
+    (lanes, target) =>
+      (((lanes << width) | BigInt(asm.offsetOf(target))) << width) | BigInt(target),
+    0n
+  )
+  return minimalBytes(word)
 }
