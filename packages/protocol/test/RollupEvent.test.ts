@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as fc from "fast-check"
+import * as RollupEvent from "../src/RollupEvent.ts"
+import { hexOf, logs } from "./arbitraries.ts"
+
+const encode = Schema.encodeSync(RollupEvent.RollupEvent)
+const decode = Schema.decodeSync(RollupEvent.RollupEvent)
+
+const executed = fc
+  .record(
+    {
+      raw: fc.uint8Array({ maxLength: 200 }),
+      internalTransactionHash: hexOf(32),
+      sender: hexOf(20),
+      success: fc.boolean(),
+      gasUsed: fc.bigUintN(60),
+      effectiveGasPrice: fc.bigUintN(60),
+      contractAddress: hexOf(20),
+      logs,
+      stateRoot: hexOf(32)
+    },
+    {
+      requiredKeys: [
+        "raw",
+        "internalTransactionHash",
+        "sender",
+        "success",
+        "gasUsed",
+        "effectiveGasPrice",
+        "logs",
+        "stateRoot"
+      ]
+    }
+  )
+  .map((fields) => new RollupEvent.TransactionExecuted(fields))
+
+describe("RollupEvent", () => {
+  it("comes back from its stored form unchanged", () => {
+    fc.assert(
+      fc.property(executed, (event) => {
+        assert.deepStrictEqual(decode(encode(event)), event)
+      }),
+      { numRuns: 50 }
+    )
+  })
+
+  it("stores hashes and logs as bytes, not as hex text", () => {
+    const event = new RollupEvent.TransactionExecuted({
+      raw: Uint8Array.of(1),
+      internalTransactionHash: `0x${"0a".repeat(32)}`,
+      sender: `0x${"0b".repeat(20)}`,
+      success: true,
+      gasUsed: 21_000n,
+      effectiveGasPrice: 1n,
+      logs: [{ address: `0x${"0c".repeat(20)}`, topics: [], data: "0x0102" }],
+      stateRoot: `0x${"0d".repeat(32)}`
+    })
+    assert.deepInclude(encode(event), {
+      _tag: "v1.TransactionExecuted",
+      internalTransactionHash: new Uint8Array(32).fill(10),
+      logs: [{ address: new Uint8Array(20).fill(12), topics: [], data: Uint8Array.of(1, 2) }]
+    })
+  })
+
+  it("carries its version in its tag, so that an old log stays readable", () => {
+    const tags = RollupEvent.RollupEvent.members.map((member) => member._tag)
+    assert.deepStrictEqual(tags, [
+      "v1.ChainStarted",
+      "v1.BlockOpened",
+      "v1.TransactionExecuted",
+      "v1.BlockSealed"
+    ])
+  })
+})
