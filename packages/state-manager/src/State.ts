@@ -33,7 +33,10 @@ export interface Touched {
 export interface StateDiff {
   readonly accounts: ReadonlyMap<Address, AccountChange>
   readonly storage: ReadonlyMap<Address, ReadonlyMap<Hash32, SlotChange>>
-  /** Accounts that lost all storage they had in the trie, slots that nobody read included. */
+  /**
+   * Accounts that lost all storage they had, slots included that nobody touched. What they have
+   * now stands in `storage`, whether or not it is the same as before.
+   */
   readonly storageCleared: ReadonlySet<Address>
   /** Code that changed accounts now have, by its hash. */
   readonly codes: ReadonlyMap<Hash32, Uint8Array>

@@ -24,7 +24,7 @@ export interface Backing {
 interface Entry {
   account: Account | undefined
   storage: AccountStorage
-  /** Set and left empty, or deleted: when the transaction ends, its storage goes too (EIP-161). */
+  /** Set and left empty: when the transaction ends, its storage goes too (EIP-161). */
   isSwept: boolean
 }
 
@@ -118,7 +118,7 @@ export class JournaledState implements State {
     const entry = await this.#entry(address)
     this.#noteEntry(address, entry)
     entry.account = undefined
-    entry.isSwept = true
+    entry.isSwept = false
     this.#clearStorage(address, entry)
   }
 
@@ -220,9 +220,13 @@ export class JournaledState implements State {
     return entry
   }
 
-  #readSlot(address: Address, storage: AccountStorage, slot: Hash32): Promise<Hash32> {
+  async #readSlot(address: Address, storage: AccountStorage, slot: Hash32): Promise<Hash32> {
     this.#record.touchSlot(address, slot)
     this.#slotReads += 1
+    // Clearing listed the slots it knew; this one may have been unknown to it.
+    if (this.#record.isStorageReplaced(address)) {
+      await this.#record.slotBefore(address, slot, storage)
+    }
     return storage.read(slot)
   }
 

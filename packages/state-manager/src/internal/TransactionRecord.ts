@@ -65,6 +65,10 @@ export class TransactionRecord {
     this.#noteSlot(address, slot, await first.read(slot))
   }
 
+  isStorageReplaced(address: Address): boolean {
+    return this.#storagesBefore.has(address)
+  }
+
   /** Notes that `storage` is about to be replaced by an empty one. */
   storageBefore(address: Address, storage: AccountStorage): void {
     if (this.#storagesBefore.has(address)) return
@@ -91,7 +95,7 @@ export class TransactionRecord {
     }
     return {
       accounts,
-      storage: this.#slotChanges(current),
+      storage: this.#slotChanges(current, storageCleared),
       storageCleared,
       codes,
       touched: { accounts: this.#accounts, slots: this.#slots, codes: this.#codesRead }
@@ -116,7 +120,8 @@ export class TransactionRecord {
   }
 
   #slotChanges(
-    current: (address: Address) => Current
+    current: (address: Address) => Current,
+    storageCleared: ReadonlySet<Address>
   ): Map<Address, ReadonlyMap<Hash32, SlotChange>> {
     const changes = new Map<Address, ReadonlyMap<Hash32, SlotChange>>()
     for (const [address, slots] of this.#slotsBefore) {
@@ -125,7 +130,8 @@ export class TransactionRecord {
       for (const [slot, before] of slots) {
         // A slot that was written is known; if it is not, the storage is a new, empty one.
         const after = storage.values.get(slot) ?? ZERO_HASH
-        if (before !== after) changed.set(slot, { before, after })
+        const isSetAgain = after !== ZERO_HASH && storageCleared.has(address)
+        if (before !== after || isSetAgain) changed.set(slot, { before, after })
       }
       if (changed.size > 0) changes.set(address, changed)
     }
