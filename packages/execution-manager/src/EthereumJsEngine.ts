@@ -1,0 +1,208 @@
+/** The first engine: `@ethereumjs/evm`, in JavaScript, at the Cancun hardfork. */
+import { Common, Hardfork, Mainnet, type StateManagerInterface } from "@ethereumjs/common"
+import {
+  createEVM,
+  type EVM,
+  type EVMResult,
+  type Message,
+  type PrecompileInput,
+  paramsEVM
+} from "@ethereumjs/evm"
+import { createAddressFromString } from "@ethereumjs/util"
+import { Effect, Layer } from "effect"
+import { bytesToHex } from "viem"
+import type { Address, Hash32 } from "@ovm/protocol/Primitives"
+import {
+  Engine,
+  EngineFault,
+  type EngineHost,
+  type EngineListener,
+  type EngineLog,
+  type EngineOutcome,
+  type EngineRun
+} from "./Engine.ts"
+import { memoiseCodeAnalysis } from "./internal/CodeAnalysis.ts"
+import { ecrecover } from "./internal/Crypto.ts"
+import { NativeWorld } from "./internal/NativeWorld.ts"
+
+/** Room for three native frames in each of 1,024 virtual ones, and the manager's own. */
+const NATIVE_DEPTH_MAX = 4096
+const PRECOMPILES = Array.from({ length: 10 }, (_, index) =>
+  (index + 1).toString(16).padStart(40, "0")
+)
+
+const emptyHost = (served: Address): EngineHost => ({
+  served,
+  codeAt: () => undefined,
+  serve: async () => new Uint8Array(0),
+  checkpoint: () => {},
+  commit: () => {},
+  revert: () => {}
+})
+
+/** One EVM and the run it is busy with: the EVM holds per-run state, so it serves one at a time. */
+class Machine {
+  host: EngineHost
+  listener: EngineListener | undefined
+  readonly evm: EVM
+  readonly #world: { current: StateManagerInterface }
+
+  private constructor(evm: EVM, world: { current: StateManagerInterface }, host: EngineHost) {
+    this.evm = evm
+    this.#world = world
+    this.host = host
+  }
+
+  static async create(served: Address): Promise<Machine> {
+    const host = emptyHost(served)
+    const world: { current: StateManagerInterface } = { current: new NativeWorld(host) }
+    let machine: Machine | undefined
+    const evm = await createEVM({
+      common: new Common({
+        chain: Mainnet,
+        hardfork: Hardfork.Cancun,
+        customCrypto: { ecrecover },
+        params: liftedParams()
+      }),
+      params: liftedParams(),
+      stateManager: forwarding(world),
+      customPrecompiles: [
+        {
+          address: createAddressFromString(served),
+          function: async ({ data }: PrecompileInput) => ({
+            executionGasUsed: 0n,
+            returnValue: machine === undefined ? new Uint8Array(0) : await machine.host.serve(data)
+          })
+        }
+      ]
+    })
+    machine = new Machine(evm, world, host)
+    machine.#listen()
+    return machine
+  }
+
+  #listen(): void {
+    this.evm.events.on("beforeMessage", (message: Message, resolve?: () => void) => {
+      this.listener?.onMessage?.({
+        kind: message.to === undefined ? "create" : message.delegatecall ? "delegatecall" : "call",
+        caller: hexOf(message.caller.bytes),
+        to: message.to === undefined ? undefined : hexOf(message.to.bytes),
+        codeAddress: message.to === undefined ? undefined : hexOf(message.codeAddress.bytes),
+        data: message.data,
+        gas: message.gasLimit,
+        depth: message.depth
+      })
+      resolve?.()
+    })
+    this.evm.events.on("afterMessage", ({ execResult }: EVMResult, resolve?: () => void) => {
+      this.listener?.onResult?.({
+        success: execResult.exceptionError === undefined,
+        returnData: execResult.returnValue,
+        gasUsed: execResult.executionGasUsed
+      })
+      resolve?.()
+    })
+  }
+
+  async run({ caller, data, gas, host, listener, to, warm }: EngineRun): Promise<EngineOutcome> {
+    this.#reset(host, listener)
+    for (const address of PRECOMPILES) this.evm.journal.addAlwaysWarmAddress(address)
+    for (const address of warm) this.evm.journal.addAlwaysWarmAddress(address.slice(2))
+    const { execResult } = await this.evm.runCall({
+      caller: createAddressFromString(caller),
+      to: createAddressFromString(to),
+      data,
+      gasLimit: gas,
+      skipNonceIncrement: true
+    })
+    return {
+      success: execResult.exceptionError === undefined,
+      returnData: execResult.returnValue,
+      gasUsed: execResult.executionGasUsed,
+      logs: (execResult.logs ?? []).map(toEngineLog)
+    }
+  }
+
+  async deploy(address: Address, creationCode: Uint8Array): Promise<Uint8Array> {
+    this.#reset(emptyHost(this.host.served), undefined)
+    const { exceptionError, returnValue } = await this.evm.runCode({
+      code: creationCode,
+      to: createAddressFromString(address),
+      gasLimit: 2n ** 40n
+    })
+    if (exceptionError !== undefined) throw new Error(exceptionError.error)
+    return returnValue
+  }
+
+  #reset(host: EngineHost, listener: EngineListener | undefined): void {
+    this.host = host
+    this.listener = listener
+    this.#world.current = new NativeWorld(host)
+    this.evm.journal.cleanJournal()
+    this.evm.transientStorage.clear()
+  }
+}
+
+const hexOf = (bytes: Uint8Array): Hash32 => bytesToHex(bytes)
+
+const toEngineLog = ([address, topics, data]: [
+  Uint8Array,
+  Uint8Array[],
+  Uint8Array
+]): EngineLog => ({
+  address: hexOf(address),
+  topics: topics.map(hexOf),
+  data
+})
+
+/** The virtual depth is the manager's to count; natively a call costs three frames. */
+const liftedParams = () => {
+  const lifted = structuredClone(paramsEVM)
+  for (const params of Object.values(lifted)) {
+    if ("stackLimit" in params) params["stackLimit"] = NATIVE_DEPTH_MAX
+  }
+  return lifted
+}
+
+/** The EVM keeps the state manager it was built with; each run brings its own. */
+const forwarding = (world: { current: StateManagerInterface }): StateManagerInterface =>
+  new Proxy(world.current, {
+    get: (_, name) => {
+      const value: unknown = Reflect.get(world.current, name, world.current)
+      return typeof value === "function" ? value.bind(world.current) : value
+    }
+  })
+
+/**
+ * Runs on as many EVMs as there are runs at once, each kept for the next.
+ * @param served The address that hosts answer at.
+ */
+export const layer = (served: Address): Layer.Layer<Engine> =>
+  Layer.effect(
+    Engine,
+    Effect.gen(function* () {
+      const idle: Array<Machine> = []
+      yield* Effect.promise(memoiseCodeAnalysis)
+
+      const withMachine = <A>(work: (machine: Machine) => Promise<A>) =>
+        Effect.tryPromise({
+          try: async () => {
+            const machine = idle.pop() ?? (await Machine.create(served))
+            const result = await work(machine)
+            // A machine whose run was torn apart by a failure is not used again.
+            idle.push(machine)
+            return result
+          },
+          catch: (cause) => new EngineFault({ cause })
+        })
+
+      return Engine.of({
+        run: Effect.fn("Engine.run")((options: EngineRun) =>
+          withMachine((machine) => machine.run(options))
+        ),
+        deploy: Effect.fn("Engine.deploy")(({ address, creationCode }) =>
+          withMachine((machine) => machine.deploy(address, creationCode))
+        )
+      })
+    })
+  )
