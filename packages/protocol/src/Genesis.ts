@@ -5,6 +5,7 @@ import type { BlockContext } from "./BlockContext.ts"
 import { L1Origin } from "./BlockContext.ts"
 import * as Block from "./Block.ts"
 import { EMPTY_BLOOM } from "./Bloom.ts"
+import { HISTORY_STORAGE } from "./Predeploys.ts"
 import { Address, Hash32, Hex, ZERO_ADDRESS, ZERO_HASH } from "./Primitives.ts"
 
 export const GenesisAccount = Schema.Struct({
@@ -61,11 +62,16 @@ export const SAFE_SINGLETON_FACTORY: Address = "0x914d7fec6aac8cd542e72bca78b306
 const DEPLOYMENT_PROXY_CODE: Hex =
   "0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 
+/** EIP-2935: answers block hashes to contracts that ask for one. */
+const HISTORY_STORAGE_CODE: Hex =
+  "0x3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500"
+
 /**
  * Contracts that are elsewhere deployed by pre-signed transactions. The gas in those signatures
  * can't suffice here, so these exist from the start.
  */
 export const STANDARD_PREDEPLOYS: Readonly<Record<Address, Hex>> = {
+  [HISTORY_STORAGE]: HISTORY_STORAGE_CODE,
   [CREATE2_DEPLOYER]: DEPLOYMENT_PROXY_CODE,
   [SAFE_SINGLETON_FACTORY]: DEPLOYMENT_PROXY_CODE
 }

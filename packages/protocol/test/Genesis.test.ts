@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { keccak256 } from "viem"
 import * as Block from "../src/Block.ts"
 import * as Genesis from "../src/Genesis.ts"
-import { WETH } from "../src/Predeploys.ts"
+import { HISTORY_STORAGE, WETH } from "../src/Predeploys.ts"
 
 const ALICE = `0x${"a1".repeat(20)}` as const
 const SLOT = `0x${"00".repeat(31)}01` as const
@@ -17,7 +17,7 @@ describe("Genesis", () => {
     })
     const addresses = genesis.accounts.map(({ address }) => address)
     assert.deepStrictEqual(addresses, [...addresses].sort())
-    assert.lengthOf(addresses, 5)
+    assert.lengthOf(addresses, 6)
   })
 
   it("starts contracts at nonce 1, and lets an allocation add balance and storage to them", () => {
@@ -47,6 +47,12 @@ describe("Genesis", () => {
         "0x2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989"
       )
     }
+  })
+
+  it("has the history contract of EIP-2935", () => {
+    const code = Genesis.STANDARD_PREDEPLOYS[HISTORY_STORAGE] ?? "0x"
+    const deployed = "0x6e49e66782037c0555897870e29fa5e552daf4719552131a0abce779daec0a5d"
+    assert.strictEqual(keccak256(code), deployed)
   })
 
   it("survives its stored form", () => {
