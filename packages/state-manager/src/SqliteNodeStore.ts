@@ -41,7 +41,7 @@ export const layerSqlite: Layer.Layer<NodeStore, NodeStoreFailed, SqlClient.SqlC
             const rows = yield* sql<{ readonly bytes: Uint8Array }>`
             SELECT bytes FROM trie_nodes WHERE hash = ${hexToBytes(hash)}
           `
-            return Option.fromNullable(rows[0]?.bytes)
+            return Option.map(Option.fromNullable(rows[0]), ({ bytes }) => plain(bytes))
           },
           Effect.mapError(failed("get"))
         ),
@@ -62,6 +62,10 @@ export const layerSqlite: Layer.Layer<NodeStore, NodeStoreFailed, SqlClient.SqlC
       })
     })
   )
+
+/** The driver answers a Buffer; nothing above should see that. */
+const plain = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
 const failed = (operation: NodeStoreFailed["operation"]) => (cause: SqlError) =>
   new NodeStoreFailed({ operation, cause })

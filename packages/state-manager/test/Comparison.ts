@@ -43,7 +43,11 @@ const operation = fc.oneof(
 export type Operation = typeof operation extends fc.Arbitrary<infer A> ? A : never
 export const operations = fc.array(operation, { minLength: 40, maxLength: 120 })
 
-const codeOf = (length: number): Uint8Array => new Uint8Array(length).fill(0x5b)
+let codesMade = 0
+
+/** No code at all for 0, else one that was never seen before, so that no other store can have it. */
+const codeOf = (value: number): Uint8Array =>
+  value === 0 ? new Uint8Array() : new TextEncoder().encode(`code ${codesMade++}`)
 
 export class Comparison {
   #state: State

@@ -91,7 +91,7 @@ export class TransactionRecord {
     const storageCleared = new Set<Address>()
     for (const [address, before] of this.#storagesBefore) {
       const isReplaced = current(address).storage !== before
-      if (isReplaced && before.root !== EMPTY_ROOT) storageCleared.add(address)
+      if (isReplaced && this.#beganWithStorage(address, before)) storageCleared.add(address)
     }
     return {
       accounts,
@@ -100,6 +100,12 @@ export class TransactionRecord {
       codes,
       touched: { accounts: this.#accounts, slots: this.#slots, codes: this.#codesRead }
     }
+  }
+
+  #beganWithStorage(address: Address, before: AccountStorage): boolean {
+    if (before.root !== EMPTY_ROOT) return true
+    const slots = this.#slotsBefore.get(address) ?? new Map<Hash32, Hash32>()
+    return [...slots.values()].some((value) => value !== ZERO_HASH)
   }
 
   #noteSlot(address: Address, slot: Hash32, before: Hash32): void {
