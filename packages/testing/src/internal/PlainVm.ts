@@ -1,6 +1,6 @@
 /** Builds plain VMs: one as it is, and one whose gas can be perturbed while it runs. */
 import { type ChainConfig, Common, createCustomCommon, Hardfork, Mainnet } from "@ethereumjs/common"
-import { type EVMOpts, getOpcodesForHF } from "@ethereumjs/evm"
+import { type EVMOpts, getOpcodesForHF, paramsEVM } from "@ethereumjs/evm"
 import { createVM, type VM } from "@ethereumjs/vm"
 import { keccak256, stringToBytes } from "viem"
 import { kzg } from "../Kzg.ts"
@@ -62,6 +62,7 @@ const DELEGATECALL = 0xf4
 const STATICCALL = 0xfa
 
 const perturbedOpcodes = (common: Common, dial: Dial): Array<CustomOpcode> => {
+  common.updateParams(paramsEVM)
   const original = getOpcodesForHF(common)
   const feeOf = (opcode: number) => original.opcodes.get(opcode)?.fee ?? 0
   const gas: AddedOpcode = {
@@ -100,9 +101,10 @@ const perturbedOpcodes = (common: Common, dial: Dial): Array<CustomOpcode> => {
   return [gas, ...calls]
 }
 
+/** The extra comes out of the caller's gas: made from nothing, a run could cost less than nothing. */
 const addStipend = (runState: RunState, extra: bigint): void => {
   const [, , value] = runState.stack.peek(3)
-  if (value === undefined || value === 0n || extra === 0n) return
-  runState.interpreter.addStipend(extra)
-  runState.messageGasLimit = (runState.messageGasLimit ?? 0n) + extra
+  if (value === undefined || value === 0n) return
+  const wanted = (runState.messageGasLimit ?? 0n) + extra
+  runState.messageGasLimit = wanted < runState.gasLeft ? wanted : runState.gasLeft
 }
