@@ -152,7 +152,7 @@ class Planner {
   }
 
   private single(at: number, opcode: number): void {
-    if (Op.nameOf(opcode) === undefined) {
+    if (Op.isUnassigned(opcode)) {
       this.count(opcode)
       this.steps.push({ at, bytes: [Op.INVALID] })
       return
