@@ -7,7 +7,7 @@ import type { Account, State, StateDiff } from "./State.ts"
  * transaction ended, with the same root.
  */
 export const applyDiff = async (state: State, diff: StateDiff): Promise<void> => {
-  for (const address of diff.storageCleared) await clearStorage(state, address)
+  for (const address of diff.storageCleared) await clearStorage(state, address, diff)
   for (const [address, { after }] of diff.accounts) {
     if (after === undefined) await state.deleteAccount(address)
     else await applyAccount(state, address, after, diff)
@@ -17,9 +17,14 @@ export const applyDiff = async (state: State, diff: StateDiff): Promise<void> =>
   }
 }
 
-const clearStorage = async (state: State, address: Address): Promise<void> => {
+/** Empties the storage, and leaves the account as it was: its own change comes after. */
+const clearStorage = async (state: State, address: Address, diff: StateDiff): Promise<void> => {
   const account = await state.getAccount(address)
-  const code = await state.getCode(address)
+  const change = diff.accounts.get(address)
+  const after = change === undefined ? account : change.after
+  // Code that the account does not keep need not be read: a witness may not have it.
+  const keepsCode = account !== undefined && after?.codeHash === account.codeHash
+  const code = keepsCode ? await state.getCode(address) : new Uint8Array()
   await state.deleteAccount(address)
   if (account === undefined) return
   await state.setAccount(address, account)

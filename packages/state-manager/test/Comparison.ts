@@ -43,6 +43,11 @@ const operation = fc.oneof(
 export type Operation = typeof operation extends fc.Arbitrary<infer A> ? A : never
 export const operations = fc.array(operation, { minLength: 40, maxLength: 120 })
 
+/** Operations of which none ends the transaction. */
+export const transaction = operations.map((all) =>
+  all.filter(({ kind }) => !["end", "flush", "fork", "reopen", "root"].includes(kind))
+)
+
 let codesMade = 0
 
 /** No code at all for 0, else one that was never seen before, so that no other store can have it. */
@@ -56,6 +61,7 @@ export class Comparison {
   readonly #follower: State
   #model: Model
   #modelAtStart: Model
+  #diff: StateDiff | undefined
   readonly #checkpoints: Array<Model> = []
 
   constructor(options: {
@@ -70,6 +76,16 @@ export class Comparison {
     this.#open = open
     this.#model = cloneModel(model)
     this.#modelAtStart = cloneModel(model)
+  }
+
+  get model(): Model {
+    return this.#model
+  }
+
+  /** What the last transaction changed. */
+  get diff(): StateDiff {
+    if (this.#diff === undefined) throw new Error("Expected a transaction to have ended.")
+    return this.#diff
   }
 
   async apply(next: Operation): Promise<void> {
@@ -181,6 +197,7 @@ export class Comparison {
     )
     await applyDiff(this.#follower, diff)
     this.#follower.endTransaction()
+    this.#diff = diff
     this.#modelAtStart = cloneModel(this.#model)
   }
 
