@@ -52,16 +52,30 @@ const profileWords = lanes(
     BigInt(kinds.indexOf(operation.kind))
 )
 
-const solidityTable = (name: string, words: Map<number, bigint>): string => `
-    /// @dev ${name} of the operation with this opcode, 32 bits; zero when there is none.
-    function ${name}(uint256 opcode) internal pure returns (uint256 lane) {
+/** The groups that contracts use most stand first: each case that does not match costs 22 gas. */
+const GROUPS_BY_FREQUENCY = [0x50, 0xf0, 0xf8, 0x38, 0x40, 0x30, 0x58, 0xa0]
+const groupsInOrder = [...selectorWords.keys()].sort((a, b) => {
+  const rank = (group: number): number => (GROUPS_BY_FREQUENCY.indexOf(group << 3) + 99) % 99
+  return rank(a) - rank(b)
+})
+
+const solidityTable = `
+    /// @dev The operation with this opcode: its function's selector, and its profile (24 bits of price, 4 bits of
+    /// operand words, 4 bits of kind). Both zero when there is none.
+    function lookup(uint256 opcode) internal pure returns (uint256 selector, uint256 profile) {
         assembly ("memory-safe") {
-            let word := 0
             switch shr(3, opcode)
-${[...words]
-  .map(([group, word]) => `            case ${group} { word := 0x${word.toString(16)} }`)
+${groupsInOrder
+  .map(
+    (group) => `            case ${group} {
+                selector := 0x${(selectorWords.get(group) ?? 0n).toString(16)}
+                profile := 0x${(profileWords.get(group) ?? 0n).toString(16)}
+            }`
+  )
   .join("\n")}
-            lane := and(shr(sub(224, shl(5, and(opcode, 7))), word), 0xffffffff)
+            let shift := sub(224, shl(5, and(opcode, 7)))
+            selector := and(shr(shift, selector), 0xffffffff)
+            profile := and(shr(shift, profile), 0xffffffff)
         }
     }
 `
@@ -83,7 +97,7 @@ ${Object.entries(source.constants)
 ${kinds
   .map((kind, index) => `    uint256 internal constant KIND_${kind.toUpperCase()} = ${index};`)
   .join("\n")}
-${solidityTable("selector", selectorWords)}${solidityTable("profile", profileWords)}}
+${solidityTable}}
 
 /// @title Selectors
 /// @notice Selectors of the operations, as the gate sends them.

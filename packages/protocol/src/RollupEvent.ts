@@ -5,21 +5,22 @@
 import { Schema } from "effect"
 import { BlockHeader } from "./Block.ts"
 import { BlockContext } from "./BlockContext.ts"
+import { Log } from "./Execution.ts"
 import { Genesis } from "./Genesis.ts"
-import { PackedAddress, PackedHash32, PackedLog, PackedUint } from "./internal/Packed.ts"
+import { Address, Hash32 } from "./Primitives.ts"
 
 /** The chain began with these accounts and settings. First event of every log, and only there. */
 export class ChainStarted extends Schema.TaggedClass<ChainStarted>()("v1.ChainStarted", {
   genesis: Genesis,
   /** Root of the state that holds exactly the genesis accounts. */
-  stateRoot: PackedHash32,
+  stateRoot: Hash32,
   /** Hash of block 0's header. */
-  hash: PackedHash32
+  hash: Hash32
 }) {}
 
 /** The sequencer opened a block on top of `parentHash`; its transactions ran in `context`. */
 export class BlockOpened extends Schema.TaggedClass<BlockOpened>()("v1.BlockOpened", {
-  parentHash: PackedHash32,
+  parentHash: Hash32,
   context: BlockContext
 }) {}
 
@@ -32,22 +33,22 @@ export class TransactionExecuted extends Schema.TaggedClass<TransactionExecuted>
   {
     /** The signed bytes as the user sent them; their hash is the transaction's hash. */
     raw: Schema.Uint8ArrayFromSelf,
-    internalTransactionHash: PackedHash32,
-    sender: PackedAddress,
+    internalTransactionHash: Hash32,
+    sender: Address,
     success: Schema.Boolean,
     /** OVM gas units, intrinsic gas included. There are no refunds. */
-    gasUsed: PackedUint,
+    gasUsed: Schema.NonNegativeBigInt,
     /** Wei per gas. */
-    effectiveGasPrice: PackedUint,
-    contractAddress: Schema.optionalWith(PackedAddress, { exact: true }),
-    logs: Schema.Array(PackedLog),
-    stateRoot: PackedHash32
+    effectiveGasPrice: Schema.NonNegativeBigInt,
+    contractAddress: Schema.optionalWith(Address, { exact: true }),
+    logs: Schema.Array(Log),
+    stateRoot: Hash32
   }
 ) {}
 
 /** The block is complete: its header commits to all that happened since it was opened. */
 export class BlockSealed extends Schema.TaggedClass<BlockSealed>()("v1.BlockSealed", {
-  hash: PackedHash32,
+  hash: Hash32,
   header: BlockHeader,
   transactionCount: Schema.NonNegativeInt
 }) {}

@@ -45,24 +45,6 @@ describe("RollupEvent", () => {
     )
   })
 
-  it("stores hashes and logs as bytes, not as hex text", () => {
-    const event = new RollupEvent.TransactionExecuted({
-      raw: Uint8Array.of(1),
-      internalTransactionHash: `0x${"0a".repeat(32)}`,
-      sender: `0x${"0b".repeat(20)}`,
-      success: true,
-      gasUsed: 21_000n,
-      effectiveGasPrice: 1n,
-      logs: [{ address: `0x${"0c".repeat(20)}`, topics: [], data: "0x0102" }],
-      stateRoot: `0x${"0d".repeat(32)}`
-    })
-    assert.deepInclude(encode(event), {
-      _tag: "v1.TransactionExecuted",
-      internalTransactionHash: new Uint8Array(32).fill(10),
-      logs: [{ address: new Uint8Array(20).fill(12), topics: [], data: Uint8Array.of(1, 2) }]
-    })
-  })
-
   it("carries its version in its tag, so that an old log stays readable", () => {
     const tags = RollupEvent.RollupEvent.members.map((member) => member._tag)
     assert.deepStrictEqual(tags, [
