@@ -24,10 +24,7 @@ contract ExecutionManager is FrameRunner {
     address private constant HISTORY_STORAGE = 0x0000F90827F1C53a10cb7A02335B175320002935;
     uint256 private constant HISTORY_SERVE_WINDOW = 8191;
     uint256 private constant BLOCKHASH_WINDOW = 256;
-    /// @dev Selector of the outermost creation, which the manager asks of itself to bound its gas.
-    uint256 private constant CREATE_OUTERMOST = 0x6f0c0de1;
-    /// @dev Native gas that the outermost creation may use around its frame, and per byte of initcode.
-    uint256 private constant CREATION_OVERHEAD = 400_000;
+    /// @dev Native gas that a creation needs around its frame, per byte of initcode.
     uint256 private constant CREATION_OVERHEAD_PER_BYTE = 40;
     /// @dev Native gas that a run needs around the outermost frame.
     uint256 private constant RUN_OVERHEAD = 600_000;
@@ -54,7 +51,7 @@ contract ExecutionManager is FrameRunner {
         uint256 selector = uint32(msg.sig);
         if (selector == uint32(IExecutionManager.executeTransaction.selector)) _executeTransaction();
         if (selector == uint32(IExecutionManager.executeCall.selector)) _executeCall();
-        if (selector == CREATE_OUTERMOST && msg.sender == SELF) _createOutermost();
+        if (selector == CREATE_NATIVE && msg.sender == SELF) _serveCreation();
         _operate(selector, _enter());
         revert IExecutionManager.UnknownOperation(msg.sig);
     }
@@ -401,11 +398,9 @@ contract ExecutionManager is FrameRunner {
         if (BURNER.code.length != 1 || SELF.code.length == 0) revert IExecutionManager.RunAborted(ABORT_STARVED);
         _setEnvironment(context, message);
         uint256 required = message.gas + message.gas / 16 + RUN_OVERHEAD;
-        if (message.isCreation) required += CREATION_OVERHEAD + CREATION_OVERHEAD_PER_BYTE * message.data.length;
+        if (message.isCreation) required += CREATION_OVERHEAD_PER_BYTE * message.data.length;
         if (gasleft() < required) revert IExecutionManager.NotEnoughGas(required, gasleft());
-        Outcome memory outcome = message.isCreation
-            ? _askForCreation(message, AddressDerivation.create(message.from, nonce))
-            : _callOutermost(message);
+        Outcome memory outcome = message.isCreation ? _createOutermost(message, nonce) : _callOutermost(message);
         result.success = outcome.success;
         result.gasUsed = outcome.gasUsed;
         result.effectiveGasPrice = message.gasPrice;
@@ -442,43 +437,17 @@ contract ExecutionManager is FrameRunner {
         return _call(c);
     }
 
-    /// @dev Asks itself, so that the burn in front of CREATE can't take the gas that is needed afterwards.
-    function _askForCreation(CallMessage memory message, address account) private returns (Outcome memory outcome) {
-        uint256 size = message.data.length;
-        uint256 gas_ = message.gas + message.gas / 32 + CREATION_OVERHEAD + CREATION_OVERHEAD_PER_BYTE * size;
-        (bool ok, bytes memory reply) = SELF.call{gas: gas_}(
-            bytes.concat(
-                bytes4(uint32(CREATE_OUTERMOST)),
-                abi.encode(message.from, account, message.value, message.gas, message.data)
-            )
-        );
-        if (!ok || reply.length == 0) revert IExecutionManager.RunAborted(ABORT_STARVED);
-        bytes memory data;
-        (outcome.success, outcome.gasUsed, data) = abi.decode(reply, (bool, uint256, bytes));
-        if (outcome.success) outcome.created = account;
-        uint256 pointer;
-        assembly ("memory-safe") {
-            pointer := add(data, 0x20)
-        }
-        (outcome.data, outcome.dataSize) = (pointer, data.length);
-    }
-
-    function _createOutermost() private {
+    function _createOutermost(CallMessage memory message, uint64 nonce) private returns (Outcome memory outcome) {
+        (, uint256 balance,) = STATE.getAccount(message.from);
+        if (balance < message.value) return outcome;
         Creation memory c;
-        (c.self, c.account, c.value, c.gas, c.initCode) =
-            abi.decode(msg.data[4:], (address, address, uint256, uint256, bytes));
+        c.self = message.from;
+        c.account = AddressDerivation.create(message.from, nonce);
+        c.value = message.value;
+        c.gas = message.gas;
         c.returnAllowance = type(uint256).max;
-        (, uint256 balance,) = STATE.getAccount(c.self);
-        Outcome memory outcome;
-        if (balance >= c.value) outcome = _create(c);
-        bytes memory data = new bytes(outcome.dataSize);
-        assembly ("memory-safe") {
-            mcopy(add(data, 0x20), mload(add(outcome, 0x60)), mload(data))
-        }
-        bytes memory reply = abi.encode(outcome.success, outcome.gasUsed, data);
-        assembly ("memory-safe") {
-            return(add(reply, 0x20), mload(reply))
-        }
+        c.initCode = message.data;
+        return _create(c);
     }
 
     function _setEnvironment(BlockContext memory context, CallMessage memory message) private {

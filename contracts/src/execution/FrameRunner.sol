@@ -25,11 +25,19 @@ abstract contract FrameRunner is Gate {
     uint256 private constant PRECOMPILE_MAX = 10;
 
     /// @dev Gas between the two readings around a native CALL that is not the callee's.
-    uint256 private constant CALL_OVERHEAD = 100;
+    uint256 private constant CALL_OVERHEAD = 108;
     /// @dev Gas between the last reading before a native CREATE and the CREATE, the burn's own cost included.
-    uint256 private constant CREATE_APPROACH = 100;
+    uint256 private constant CREATE_APPROACH = 117;
     /// @dev Gas from a native CREATE to the reading behind it.
-    uint256 private constant CREATE_DEPARTURE = 2;
+    uint256 private constant CREATE_DEPARTURE = 5;
+    /// @dev Price of the opcode CREATE (G_create).
+    uint256 private constant CREATE_GAS = 32000;
+    /// @dev Room for the work of a creating frame around its CREATE.
+    uint256 private constant CREATION_FRAME_GAS = 5000;
+    /// @dev What stands before the revert data in a creating frame's reply: native address and gas used.
+    uint256 private constant CREATION_REPLY_BYTES = 64;
+    /// @dev Selector of the message with which the manager asks itself for a creating frame.
+    uint256 internal constant CREATE_NATIVE = 0x6f0c0de1;
     /// @dev Why a run was aborted: the native gas did not suffice to forward what was due.
     uint256 internal constant ABORT_STARVED = 2;
 
@@ -128,9 +136,9 @@ abstract contract FrameRunner is Gate {
     /// @dev Calls native code with exactly `c.gas` and measures what it used.
     function _runNative(Call memory c, Outcome memory outcome, address code, bool isPrecompile) private {
         // Also warms the code's address, so that the CALL below costs the same every time.
-        if (code.code.length == 0 && !isPrecompile) _starved();
+        if (code.code.length == 0 && !isPrecompile) _starved(c.depth);
         uint256 forwarded = c.gas;
-        if (gasleft() - gasleft() / 64 < forwarded + 1000) _starved();
+        if (gasleft() - gasleft() / 64 < forwarded + 1000) _starved(c.depth);
         bool ok;
         uint256 used;
         if (isPrecompile) {
@@ -152,8 +160,8 @@ abstract contract FrameRunner is Gate {
         }
         outcome.success = ok;
         outcome.gasUsed = used - CALL_OVERHEAD;
-        _takeReturnData(outcome, c.returnAllowance);
-        if (Frames.aborted() != 0) _unwindManager();
+        _takeReturnData(outcome, c.returnAllowance, 0);
+        if (Frames.aborted() != 0) _unwindManager(c.depth);
     }
 
     function _create(Creation memory c) internal returns (Outcome memory outcome) {
@@ -182,16 +190,16 @@ abstract contract FrameRunner is Gate {
                 codeHash: initCodeHash
             })
         );
-        address native = _createNative(outcome, executable, c.gas);
+        address native = _createNative(c, outcome, executable);
         Frames.pop(c.depth + 1);
         if (native != address(0)) {
             outcome.success = true;
             outcome.created = c.account;
             if (native.code.length != 0) STATE.setCode(c.account, native.codehash);
         } else {
-            _takeReturnData(outcome, c.returnAllowance);
+            _takeReturnData(outcome, c.returnAllowance, CREATION_REPLY_BYTES);
         }
-        if (Frames.aborted() != 0) _unwindManager();
+        if (Frames.aborted() != 0) _unwindManager(c.depth);
         if (!outcome.success) {
             Frames.setCreated(c.account, false);
             STATE.setNonce(c.account, 0);
@@ -199,35 +207,59 @@ abstract contract FrameRunner is Gate {
         }
     }
 
-    /// @dev CREATE takes no gas argument, it forwards all but 1/64: so burns down to the level from which exactly
-    /// `forwarded` remains for the init frame.
-    function _createNative(Outcome memory outcome, bytes memory executable, uint256 forwarded)
+    /// @dev Has a frame of its own create the contract, so that CREATE can't take the gas that is needed afterwards.
+    function _createNative(Creation memory c, Outcome memory outcome, bytes memory executable)
         private
         returns (address native)
     {
-        // y - y/64 == forwarded, for every amount.
-        uint256 level = forwarded + forwarded / 63;
-        uint256 target = level + 32000 + GasSchedule.INITCODE_WORD_GAS * ((executable.length + 31) / 32) + CREATE_APPROACH;
-        if (gasleft() < target + 2000) _starved();
-        address burner = BURNER;
-        uint256 afterwards;
+        uint256 size = executable.length;
+        uint256 level = _levelFor(c.gas);
+        uint256 words = (size + 31) / 32;
+        uint256 supplied = level + CREATE_GAS + CREATION_FRAME_GAS + words * 12 + words * words / 256;
+        if (gasleft() - gasleft() / 64 < supplied + 2000) _starved(c.depth);
+        uint256 used;
         assembly ("memory-safe") {
-            // Coarse steps first: a single burn can't take more than 63/64 of what is left.
-            for {} gt(gas(), add(mul(target, 8), 100000)) {} {
-                pop(staticcall(sub(gas(), mul(target, 4)), burner, 0, 0, 0, 0))
-            }
-            pop(staticcall(sub(gas(), target), burner, 0, 0, 0, 0))
-            native := create(0, add(executable, 0x20), mload(executable))
-            afterwards := gas()
+            // Selector and level take the place of the length word for as long as the call lasts.
+            mstore(executable, or(shl(224, CREATE_NATIVE), level))
+            pop(call(supplied, address(), 0, executable, add(size, 32), 0, 0x40))
+            mstore(executable, size)
+            if lt(returndatasize(), 0x40) { revert(0, 0) }
+            native := mload(0)
+            used := mload(0x20)
         }
-        outcome.gasUsed = level - CREATE_DEPARTURE - afterwards;
+        outcome.gasUsed = used;
     }
 
-    /// @dev Copies what the native frame returned, if the caller can pay for it; else undoes the whole operation.
-    function _takeReturnData(Outcome memory outcome, uint256 allowance) private pure {
+    /// @dev CREATE takes no gas argument, it forwards all but 1/64: from this level exactly `forwarded`.
+    function _levelFor(uint256 forwarded) private pure returns (uint256) {
+        return forwarded + forwarded / 63;
+    }
+
+    /// @dev The frame that creates: burns down to the level and answers the native address, the gas that the init frame
+    /// used and, behind them, its revert data.
+    function _serveCreation() internal {
+        address burner = BURNER;
+        assembly ("memory-safe") {
+            let level := and(calldataload(0), sub(shl(224, 1), 1))
+            let size := sub(calldatasize(), 32)
+            calldatacopy(0x80, 32, size)
+            let target := add(add(level, CREATE_GAS), add(mul(2, shr(5, add(size, 31))), CREATE_APPROACH))
+            if lt(gas(), add(target, 200)) { revert(0, 0) }
+            pop(staticcall(sub(gas(), target), burner, 0, 0, 0, 0))
+            let native := create(0, 0x80, size)
+            let used := sub(level, add(gas(), CREATE_DEPARTURE))
+            mstore(0, native)
+            mstore(0x20, used)
+            if iszero(native) { returndatacopy(0x40, 0, returndatasize()) }
+            return(0, add(0x40, mul(iszero(native), returndatasize())))
+        }
+    }
+
+    /// @dev Copies what the native frame returned behind the first `skip` bytes, if the caller can pay for it; else undoes the whole operation.
+    function _takeReturnData(Outcome memory outcome, uint256 allowance, uint256 skip) private pure {
         uint256 size;
         assembly ("memory-safe") {
-            size := returndatasize()
+            size := sub(returndatasize(), skip)
         }
         if (_sizePrice(size, GasSchedule.RETURN_WORD_GAS) > allowance) {
             assembly ("memory-safe") {
@@ -238,7 +270,7 @@ abstract contract FrameRunner is Gate {
         uint256 data;
         assembly ("memory-safe") {
             data := mload(0x40)
-            returndatacopy(data, 0, size)
+            returndatacopy(data, skip, size)
             // Zero the tail of the last word, so that encoded replies are clean.
             mstore(add(data, size), 0)
             mstore(0x40, and(add(add(data, size), 63), not(31)))
@@ -266,14 +298,15 @@ abstract contract FrameRunner is Gate {
     }
 
     /// @dev The native gas can't cover what the schedule promises: nothing may be judged.
-    function _starved() internal {
+    function _starved(uint256 depth) private {
         Frames.abort(ABORT_STARVED);
-        _unwindManager();
+        _unwindManager(depth);
     }
 
-    /// @dev An empty reply tells the gate to unwind; nothing is reverted, so the abort flag survives.
-    function _unwindManager() internal view {
-        if (Frames.depth() == 0) revert IExecutionManager.RunAborted(Frames.aborted());
+    /// @dev An empty reply tells the gate of the frame at `depth` to unwind; nothing is reverted, so the abort flag
+    /// survives. A transaction has no gate: there the run ends, and everything is undone.
+    function _unwindManager(uint256 depth) private view {
+        if (depth == 0) revert IExecutionManager.RunAborted(Frames.aborted());
         assembly ("memory-safe") {
             return(0, 0)
         }
