@@ -4,15 +4,29 @@
 export const StringKind = { utf8: 0, hex: 1, uuid: 2, utf16: 3 } as const
 
 const HEX = /^0x(?:[0-9a-f]{2})*$/
+const DIGITS = /^[0-9a-f]*$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const LONE_SURROGATE = /\p{Surrogate}/u
 /** Below this many characters a loop in JavaScript beats a call into the engine. */
 const SHORT = 80
 const TWO_POW_32 = 0x1_0000_0000
 
-/** Value of each hexadecimal digit by its character code, 0xff for any other character. */
-const NIBBLE = new Uint8Array(128).fill(0xff)
+/** Value of each hexadecimal digit by its character code. */
+const NO_DIGIT = 0xff
+const NIBBLE = new Uint8Array(128).fill(NO_DIGIT)
 for (let digit = 0; digit < 16; digit++) NIBBLE[digit.toString(16).charCodeAt(0)] = digit
+
+/** A value has no binary form. Caught where values become bytes; never leaves the package. */
+export class Unwritable extends Error {
+  constructor(expected: string, found: unknown) {
+    super(`Expected ${expected}, found ${describe(found)}.`)
+  }
+}
+
+const describe = (value: unknown): string => {
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value)
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
 
 export class ByteWriter {
   #buffer = Buffer.allocUnsafeSlow(1024)
@@ -29,7 +43,7 @@ export class ByteWriter {
 
   /** Hands the written bytes over to the caller, copied to their exact size, and starts afresh. */
   take(): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(this.#length)
+    const bytes = Buffer.allocUnsafe(this.#length)
     bytes.set(this.view())
     this.#length = 0
     return bytes
@@ -109,6 +123,8 @@ export class ByteWriter {
 
   /** The digits of `0x…` as bytes, without a length: the reader must know it. */
   hex(text: string): void {
+    if (text.length % 2 === 1 || !text.startsWith("0x"))
+      throw new Unwritable("0x and pairs of digits", text)
     this.#hexDigits(text, 2)
   }
 
@@ -161,14 +177,17 @@ export class ByteWriter {
     const size = (text.length - from) >>> 1
     this.#reserve(size)
     if (size > SHORT) {
+      if (!(from === 2 ? HEX : DIGITS).test(text))
+        throw new Unwritable("lower-case hex digits", text)
       this.#length += this.#buffer.write(from === 0 ? text : text.slice(from), this.#length, "hex")
       return
     }
     const buffer = this.#buffer
     let at = this.#length
     for (let index = from; index < text.length; index += 2) {
-      const high = NIBBLE[text.charCodeAt(index)] ?? 0
-      const low = NIBBLE[text.charCodeAt(index + 1)] ?? 0
+      const high = NIBBLE[text.charCodeAt(index)] ?? NO_DIGIT
+      const low = NIBBLE[text.charCodeAt(index + 1)] ?? NO_DIGIT
+      if ((high | low) > 0xf) throw new Unwritable("lower-case hex digits", text)
       buffer[at++] = (high << 4) | low
     }
     this.#length = at

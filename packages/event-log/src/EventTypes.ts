@@ -1,0 +1,203 @@
+/** The events of one application: how they become payloads, and how payloads of any age become them again. */
+import { Either, Option, Schema } from "effect"
+import * as Codec from "./Codec.ts"
+import type { Event, NewEvent } from "./Event.ts"
+import { taggedMembers } from "./internal/CodecCompiler.ts"
+import { PAYLOAD_VERSION, type Tagged, type Upcaster } from "./Upcaster.ts"
+
+/** The stored event is none that this application knows, or its payload does not fit. Recover by adding an upcaster. */
+export class EventUndecodable extends Schema.TaggedError<EventUndecodable>()("EventUndecodable", {
+  position: Schema.NonNegativeInt,
+  type: Schema.String,
+  reason: Schema.String,
+  cause: Schema.optionalWith(Schema.Defect, { exact: true })
+}) {
+  override get message() {
+    return `Expected a readable event at position ${this.position}, but of type "${this.type}" ${this.reason}`
+  }
+}
+
+/** What all events of one append have in common. */
+export interface Origin {
+  /** Id of the first event, so that the append can be repeated safely. */
+  readonly id?: string | undefined
+  readonly causationId?: string | undefined
+  readonly correlationId?: string | undefined
+}
+
+export interface EventTypes<A extends Tagged> {
+  /** Every persisted type that can be read: today's and the old ones. */
+  readonly types: ReadonlySet<string>
+  readonly encode: (
+    events: ReadonlyArray<A>,
+    origin?: Origin
+  ) => Either.Either<ReadonlyArray<NewEvent>, Codec.ValueUnencodable>
+  /** The event as it reads today: an old one has gone through its upcasters. */
+  readonly decode: (event: Event) => Either.Either<Event<A>, EventUndecodable>
+  readonly decodeAll: (
+    events: ReadonlyArray<Event>
+  ) => Either.Either<ReadonlyArray<Event<A>>, EventUndecodable>
+}
+
+/**
+ * Works out the codec of every event type once. `schema` is a union of tagged classes or structs whose `_tag` is
+ * the persisted type, `v1.SomethingHappened`. A mistake in it is a mistake in the program, and is thrown at once.
+ */
+export const make = <A extends Tagged, I>(options: {
+  readonly schema: Schema.Schema<A, I>
+  readonly upcasters?: ReadonlyArray<Upcaster>
+}): EventTypes<A> => {
+  const codecs = codecsByType(options.schema)
+  const upcasters = new Map(options.upcasters?.map((upcaster) => [upcaster.type, upcaster]))
+  for (const type of upcasters.keys()) {
+    if (codecs.has(type))
+      throw new TypeError(`Expected an upcaster of a past type, found "${type}".`)
+  }
+
+  const decodePayload = ({
+    payload,
+    position,
+    type
+  }: Event): Either.Either<A, EventUndecodable> => {
+    const fail = (reason: string, cause?: unknown) =>
+      Either.left(
+        new EventUndecodable({ position, type, reason, ...(cause === undefined ? {} : { cause }) })
+      )
+    const codec = codecs.get(type)
+    if (codec !== undefined) {
+      return Either.mapLeft(codec.decode(payload), unreadable(position, type))
+    }
+    const first = upcasters.get(type)
+    if (first === undefined) return fail("no event is known here. Is the log of a newer release?")
+    const decoded = Either.mapLeft(first.decode(payload), unreadable(position, type))
+    if (Either.isLeft(decoded)) return Either.left(decoded.left)
+    let value = decoded.right
+    // Each upcaster is used at most once, so a circle of them ends as well.
+    for (let steps = upcasters.size; steps > 0; steps--) {
+      const current = codecs.get(value._tag)
+      if (current?.is(value)) return Either.right(value)
+      const next = Option.flatMap(Option.fromNullable(upcasters.get(value._tag)), ({ step }) =>
+        step(value)
+      )
+      if (Option.isNone(next)) break
+      value = next.value
+    }
+    return fail(`the upcasters lead to "${value._tag}", which is no event of today.`)
+  }
+
+  const decode = (event: Event): Either.Either<Event<A>, EventUndecodable> =>
+    Either.map(decodePayload(event), (payload) => new DecodedEvent(event, payload))
+
+  return {
+    types: new Set([...codecs.keys(), ...upcasters.keys()]),
+    encode: (events, origin = {}) => encodeEvents(codecs, events, origin),
+    decode,
+    decodeAll: (events) => {
+      const decoded: Array<Event<A>> = []
+      for (const event of events) {
+        const one = decode(event)
+        if (Either.isLeft(one)) return Either.left(one.left)
+        decoded.push(one.right)
+      }
+      return Either.right(decoded)
+    }
+  }
+}
+
+interface TypeCodec<A> extends Codec.Codec<A> {
+  readonly is: (value: unknown) => value is A
+}
+
+const codecsByType = <A extends Tagged, I>(
+  schema: Schema.Schema<A, I>
+): ReadonlyMap<string, TypeCodec<A>> => {
+  const codecs = new Map<string, TypeCodec<A>>()
+  for (const [type, member] of taggedMembers(schema.ast)) {
+    if (type === undefined || !/^v[1-9][0-9]*\./.test(type)) {
+      const found = type === undefined ? String(member) : `_tag "${type}"`
+      throw new TypeError(
+        `Expected every event to have a literal _tag such as "v1.OrderPlaced", found ${found}.`
+      )
+    }
+    if (codecs.has(type)) throw new TypeError(`Expected one event of type "${type}", found two.`)
+    const one = Schema.make<A, I>(member)
+    codecs.set(type, { ...Codec.make(one, { version: PAYLOAD_VERSION }), is: Schema.is(one) })
+  }
+  return codecs
+}
+
+const encodeEvents = <A extends Tagged>(
+  codecs: ReadonlyMap<string, TypeCodec<A>>,
+  events: ReadonlyArray<A>,
+  { causationId, correlationId, id }: Origin
+): Either.Either<ReadonlyArray<NewEvent>, Codec.ValueUnencodable> => {
+  const encoded: Array<NewEvent> = []
+  for (const event of events) {
+    const index = encoded.length
+    const codec = codecs.get(event._tag)
+    if (codec === undefined) {
+      const cause = new TypeError(
+        `Expected an event of ${[...codecs.keys()].join(", ")}, found ${event._tag}.`
+      )
+      return Either.left(new Codec.ValueUnencodable({ index, reason: cause.message, cause }))
+    }
+    const payload = codec.encode(event)
+    if (Either.isLeft(payload)) {
+      const { cause, reason } = payload.left
+      return Either.left(new Codec.ValueUnencodable({ index, reason, cause }))
+    }
+    encoded.push({
+      type: event._tag,
+      payload: payload.right,
+      id: index === 0 ? id : undefined,
+      causationId,
+      correlationId
+    })
+  }
+  return Either.right(encoded)
+}
+
+const unreadable =
+  (position: number, type: string) =>
+  (cause: Codec.BytesUndecodable | Codec.CodecVersionMismatch): EventUndecodable =>
+    new EventUndecodable({
+      position,
+      type,
+      reason: `the payload can't be read. ${cause.message}`,
+      cause
+    })
+
+/** The stored envelope around the event as it reads today. */
+class DecodedEvent<A> implements Event<A> {
+  readonly position: number
+  readonly stream: string
+  readonly version: number
+  readonly type: string
+  readonly payload: A
+  readonly id: string
+  readonly causationId: string | undefined
+  readonly correlationId: string | undefined
+  readonly recordedAtMs: number
+  readonly #stored: Event
+
+  constructor(stored: Event, payload: A) {
+    this.position = stored.position
+    this.stream = stored.stream
+    this.version = stored.version
+    this.type = stored.type
+    this.payload = payload
+    this.id = stored.id
+    this.causationId = stored.causationId
+    this.correlationId = stored.correlationId
+    this.recordedAtMs = stored.recordedAtMs
+    this.#stored = stored
+  }
+
+  get hash() {
+    return this.#stored.hash
+  }
+
+  get previousHash() {
+    return this.#stored.previousHash
+  }
+}
