@@ -31,6 +31,7 @@ export interface TestEvm {
   readonly deploy: (initcode: Hex) => Promise<Address>
   readonly call: (call: Call) => Promise<CallResult>
   readonly setCode: (address: Address, code: Hex) => Promise<void>
+  readonly codeOf: (address: Address) => Promise<Hex>
   readonly setBalance: (address: Address, balance: bigint) => Promise<void>
   readonly balanceOf: (address: Address) => Promise<bigint>
   readonly getStorage: (address: Address, slot: Hash32) => Promise<bigint>
@@ -64,6 +65,9 @@ export const makeTestEvm = async (): Promise<TestEvm> => {
       return bytesToHex(createdAddress.bytes)
     },
     call: async ({ data = "0x", from = CALLER, gas = 100_000_000n, isStatic, to, value = 0n }) => {
+      // Each call is a transaction of its own: everything is cold again.
+      await evm.journal.cleanup()
+      state.originalStorageCache.clear()
       const { execResult } = await evm.runCall({
         to: createAddressFromString(to),
         caller: createAddressFromString(from),
@@ -85,6 +89,7 @@ export const makeTestEvm = async (): Promise<TestEvm> => {
       }
     },
     setCode: (address, code) => state.putCode(createAddressFromString(address), hexToBytes(code)),
+    codeOf: async (address) => bytesToHex(await state.getCode(createAddressFromString(address))),
     setBalance: (address, balance) =>
       state.modifyAccountFields(createAddressFromString(address), { balance }),
     balanceOf,
