@@ -24,6 +24,7 @@ import {
 import { memoiseCodeAnalysis } from "./internal/CodeAnalysis.ts"
 import { ecrecover } from "./internal/Crypto.ts"
 import { NativeWorld } from "./internal/NativeWorld.ts"
+import { kzg } from "./Kzg.ts"
 
 /** Room for three native frames in each of 1,024 virtual ones, and the manager's own. */
 const NATIVE_DEPTH_MAX = 4096
@@ -61,7 +62,7 @@ class Machine {
       common: new Common({
         chain: Mainnet,
         hardfork: Hardfork.Cancun,
-        customCrypto: { ecrecover },
+        customCrypto: { ecrecover, kzg },
         params: liftedParams()
       }),
       params: liftedParams(),
