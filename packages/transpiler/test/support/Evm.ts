@@ -14,7 +14,8 @@ export interface Outcome {
   readonly memory: string
   /** Words of memory, what MSIZE tells. */
   readonly memoryWords: bigint
-  readonly logs: ReadonlyArray<{ readonly topics: ReadonlyArray<string>; readonly data: string }>
+  /** Data of the logs that called frames emitted, also if this frame then halted. */
+  readonly logsOfCalls: ReadonlyArray<string>
 }
 
 const common = new Common({ chain: Mainnet, hardfork: Hardfork.Cancun })
@@ -30,6 +31,11 @@ export const execute = async (options: {
   readonly callerCode?: Uint8Array
 }): Promise<Outcome> => {
   const evm = await machine(options.callerCode)
+  const logsOfCalls: Array<string> = []
+  evm.events.on("afterMessage", ({ execResult }, resolve) => {
+    logsOfCalls.push(...(execResult.logs ?? []).map(([, , data]) => bytesToHex(data)))
+    resolve?.()
+  })
   const result = await evm.runCode({
     code: options.code,
     data: options.data,
@@ -51,10 +57,7 @@ export const execute = async (options: {
     stack: end === "success" ? runState.stack.getStack() : [],
     memory: end === "halt" ? "" : bytesToHex(runState.memory.read(0, Number(words) * 32)),
     memoryWords: end === "halt" ? 0n : words,
-    logs: (result.logs ?? []).map(([, topics, data]) => ({
-      topics: topics.map((topic) => bytesToHex(topic)),
-      data: bytesToHex(data)
-    }))
+    logsOfCalls
   }
 }
 
