@@ -186,7 +186,7 @@ describe("TransactionDecoder", () => {
           expect(ethereumJsAccepts(raw, unsigned.chainId ?? 1n)).toBe(false)
         }
       }),
-      { numRuns: 2_000 }
+      { numRuns: 1_000 }
     )
   }, 120_000)
 
@@ -195,7 +195,7 @@ describe("TransactionDecoder", () => {
       fc.asyncProperty(someMisfit, async (unsigned) => {
         await expectSameVerdict(await signRaw(unsigned))
       }),
-      { numRuns: 1_000 }
+      { numRuns: 500 }
     )
   }, 120_000)
 

@@ -68,6 +68,9 @@ export const makeTestEvm = async (): Promise<TestEvm> => {
       // Each call is a transaction of its own: everything is cold again.
       await evm.journal.cleanup()
       state.originalStorageCache.clear()
+      for (const precompile of evm.precompiles.keys()) {
+        evm.journal.addAlwaysWarmAddress(`0x${precompile}`)
+      }
       const { execResult } = await evm.runCall({
         to: createAddressFromString(to),
         caller: createAddressFromString(from),
