@@ -64,27 +64,27 @@ export class JournaledState implements State {
   }
 
   async getAccount(address: Address): Promise<Account | undefined> {
-    return (await this.#entry(address)).account
+    return (this.#find(address) ?? (await this.#load(address))).account
   }
 
   async setAccount(
     address: Address,
     { nonce, balance }: { readonly nonce: bigint; readonly balance: bigint }
   ): Promise<void> {
-    const entry = await this.#entry(address)
+    const entry = this.#find(address) ?? (await this.#load(address))
     const codeHash = entry.account?.codeHash ?? EMPTY_CODE_HASH
     this.#writeAccount(address, entry, { nonce, balance, codeHash })
   }
 
   async getCode(address: Address): Promise<Uint8Array> {
-    const { account } = await this.#entry(address)
+    const { account } = this.#find(address) ?? (await this.#load(address))
     if (account === undefined || account.codeHash === EMPTY_CODE_HASH) return new Uint8Array()
     this.#record.readCode(account.codeHash)
     return this.#codes.get(account.codeHash) ?? this.#backing.loadCode(account.codeHash)
   }
 
   async setCode(address: Address, code: Uint8Array): Promise<void> {
-    const entry = await this.#entry(address)
+    const entry = this.#find(address) ?? (await this.#load(address))
     const codeHash = keccak(code)
     if (codeHash !== EMPTY_CODE_HASH) {
       this.#codes.set(codeHash, code)
@@ -95,27 +95,30 @@ export class JournaledState implements State {
   }
 
   async getStorage(address: Address, slot: Hash32): Promise<Hash32> {
-    const { storage } = await this.#entry(address)
-    return this.#readSlot(address, storage, slot)
+    const { storage } = this.#find(address) ?? (await this.#load(address))
+    return this.#peekSlot(address, storage, slot) ?? this.#readSlot(address, storage, slot)
   }
 
   async setStorage(address: Address, slot: Hash32, value: Hash32): Promise<void> {
-    const { storage } = await this.#entry(address)
-    const before = await this.#readSlot(address, storage, slot)
+    const { storage } = this.#find(address) ?? (await this.#load(address))
+    const before =
+      this.#peekSlot(address, storage, slot) ?? (await this.#readSlot(address, storage, slot))
     if (before === value) return
-    await this.#record.slotBefore(address, slot, storage)
+    if (!this.#record.hasSlotBefore(address, slot)) {
+      await this.#record.slotBefore(address, slot, storage)
+    }
     if (this.#checkpoints.length > 0) this.#journal.push({ kind: "slot", storage, slot, before })
     storage.write(slot, value)
     this.#dirty.add(address)
   }
 
   async hasStorage(address: Address): Promise<boolean> {
-    const { storage } = await this.#entry(address)
+    const { storage } = this.#find(address) ?? (await this.#load(address))
     return !(await storage.isEmpty())
   }
 
   async deleteAccount(address: Address): Promise<void> {
-    const entry = await this.#entry(address)
+    const entry = this.#find(address) ?? (await this.#load(address))
     this.#noteEntry(address, entry)
     entry.account = undefined
     entry.isSwept = false
@@ -184,10 +187,13 @@ export class JournaledState implements State {
     return copy
   }
 
-  async #entry(address: Address): Promise<Entry> {
+  /** What is known of an address. Not async, so that reading again what was read costs little. */
+  #find(address: Address): Entry | undefined {
     this.#record.touchAccount(address)
-    const known = this.#entries.get(address)
-    if (known !== undefined) return known
+    return this.#entries.get(address)
+  }
+
+  async #load(address: Address): Promise<Entry> {
     const encoded = await this.#accounts.get(address)
     // Another read of the same address may have finished while this one waited.
     const raced = this.#entries.get(address)
@@ -220,10 +226,15 @@ export class JournaledState implements State {
     return entry
   }
 
-  async #readSlot(address: Address, storage: AccountStorage, slot: Hash32): Promise<Hash32> {
+  #peekSlot(address: Address, storage: AccountStorage, slot: Hash32): Hash32 | undefined {
     this.#record.touchSlot(address, slot)
+    // Clearing noted the slots it knew; this one may have been unknown to it.
+    if (this.#record.isStorageReplaced(address)) return undefined
+    return storage.values.get(slot)
+  }
+
+  async #readSlot(address: Address, storage: AccountStorage, slot: Hash32): Promise<Hash32> {
     this.#slotReads += 1
-    // Clearing listed the slots it knew; this one may have been unknown to it.
     if (this.#record.isStorageReplaced(address)) {
       await this.#record.slotBefore(address, slot, storage)
     }

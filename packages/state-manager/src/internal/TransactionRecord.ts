@@ -57,9 +57,13 @@ export class TransactionRecord {
     if (!this.#accountsBefore.has(address)) this.#accountsBefore.set(address, before)
   }
 
+  hasSlotBefore(address: Address, slot: Hash32): boolean {
+    return this.#slotsBefore.get(address)?.has(slot) === true
+  }
+
   /** Notes a slot's value before it is written; `current` is where it is about to be written. */
   async slotBefore(address: Address, slot: Hash32, current: AccountStorage): Promise<void> {
-    if (this.#slotsBefore.get(address)?.has(slot)) return
+    if (this.hasSlotBefore(address, slot)) return
     // A slot first written after the storage was cleared began with what the old storage held.
     const first = this.#storagesBefore.get(address) ?? current
     this.#noteSlot(address, slot, await first.read(slot))
@@ -74,7 +78,7 @@ export class TransactionRecord {
     if (this.#storagesBefore.has(address)) return
     this.#storagesBefore.set(address, storage)
     for (const [slot, value] of storage.values) {
-      if (value !== ZERO_HASH && !this.#slotsBefore.get(address)?.has(slot)) {
+      if (value !== ZERO_HASH && !this.hasSlotBefore(address, slot)) {
         this.#noteSlot(address, slot, value)
       }
     }
