@@ -1,0 +1,178 @@
+/**
+ * Builds one block: opens it on its parent's state, runs transactions in order, seals it with a real
+ * Ethereum header. Sealing and replaying both go through here, so that they can't differ.
+ */
+import { createMPT } from "@ethereumjs/mpt"
+import { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
+import type { ExecutionFault, InvalidTransaction } from "@ovm/execution-manager/ExecutionError"
+import type { Tracer } from "@ovm/execution-manager/Tracer"
+import * as Block from "@ovm/protocol/Block"
+import type { BlockContext } from "@ovm/protocol/BlockContext"
+import * as Bloom from "@ovm/protocol/Bloom"
+import type { TransactionResult } from "@ovm/protocol/Execution"
+import { HISTORY_SERVE_WINDOW, HISTORY_STORAGE } from "@ovm/protocol/Predeploys"
+import type { Hash32 } from "@ovm/protocol/Primitives"
+import * as Receipt from "@ovm/protocol/Receipt"
+import * as Rlp from "@ovm/protocol/Rlp"
+import * as RollupEvent from "@ovm/protocol/RollupEvent"
+import * as Transaction from "@ovm/protocol/Transaction"
+import { attempt, type State, type StateDiff, type StateError } from "@ovm/state-manager/State"
+import { type Array as Arr, Effect, Either, Schema } from "effect"
+import { bytesToHex, numberToHex } from "viem"
+
+/** What is left of the block's gas does not cover the transaction's limit. It fits a later block. */
+export class BlockGasExceeded extends Schema.TaggedError<BlockGasExceeded>()("BlockGasExceeded", {
+  gasLimit: Schema.NonNegativeBigInt,
+  gasLeft: Schema.NonNegativeBigInt
+}) {
+  override get message() {
+    return `gas limit reached: tx gas limit ${this.gasLimit}, gas left in the block ${this.gasLeft}`
+  }
+}
+
+export interface ExecutedTransaction {
+  readonly raw: Uint8Array
+  readonly result: TransactionResult
+  readonly receipt: Receipt.Receipt
+  /** Root of the state right after this transaction. */
+  readonly stateRoot: Hash32
+  /** What it changed and touched. */
+  readonly diff: StateDiff
+}
+
+export interface SealedBlock {
+  readonly context: BlockContext
+  readonly header: Block.BlockHeader
+  readonly hash: Hash32
+  readonly transactions: ReadonlyArray<ExecutedTransaction>
+}
+
+export type ExecuteError = InvalidTransaction | BlockGasExceeded | ExecutionFault | StateError
+
+export interface OpenBlock {
+  readonly context: BlockContext
+  /** Root of the state before the first transaction. */
+  readonly stateRoot: Hash32
+  /** Runs a transaction behind those before it. On InvalidTransaction and BlockGasExceeded the block is as it was. */
+  readonly execute: (
+    raw: Uint8Array,
+    tracer?: Tracer
+  ) => Effect.Effect<ExecutedTransaction, ExecuteError>
+  /** Stores the state and makes the header. The block must not be used afterwards. */
+  readonly seal: Effect.Effect<SealedBlock, StateError>
+}
+
+export interface OpenOptions {
+  readonly parentHash: Hash32
+  readonly context: BlockContext
+  /** The parent's state; changed in place. */
+  readonly state: State
+}
+
+/** Opens a block: from here on its parent's hash can be asked for (EIP-2935). */
+export const open = Effect.fn("BlockBuilder.open")(function* (options: OpenOptions) {
+  const manager = yield* ExecutionManager
+  const { context, parentHash, state } = options
+  yield* attempt(() => writeParentHash(state, context.number, parentHash))
+  const stateRoot = yield* attempt(() => state.root())
+  const transactions: Array<ExecutedTransaction> = []
+  let gasUsed = 0n
+
+  const execute: OpenBlock["execute"] = Effect.fn("BlockBuilder.execute")(function* (raw, tracer) {
+    const decoded = Transaction.decode(raw)
+    const gasLeft = context.gasLimit - gasUsed
+    // Malformed bytes are for the ExecutionManager to judge.
+    if (Either.isRight(decoded) && decoded.right.gasLimit > gasLeft) {
+      const { gasLimit } = decoded.right
+      return yield* new BlockGasExceeded({ gasLimit, gasLeft })
+    }
+    const result = yield* manager.executeTransaction({
+      state,
+      context,
+      transaction: raw,
+      indexInBlock: transactions.length,
+      tracer
+    })
+    gasUsed += result.gasUsed
+    const executed: ExecutedTransaction = {
+      raw,
+      result,
+      receipt: Receipt.make({
+        type: Either.match(decoded, { onLeft: () => 0, onRight: ({ type }) => type }),
+        success: result.success,
+        cumulativeGasUsed: gasUsed,
+        logs: result.logs
+      }),
+      diff: state.endTransaction(),
+      stateRoot: yield* attempt(() => state.root())
+    }
+    transactions.push(executed)
+    return executed
+  })
+
+  const seal = Effect.gen(function* () {
+    const stateRoot = yield* attempt(() => state.flush())
+    const header = Block.makeHeader({
+      parentHash,
+      context,
+      outcome: {
+        stateRoot,
+        transactionsRoot: yield* indexedRoot(transactions.map(({ raw }) => raw)),
+        receiptsRoot: yield* indexedRoot(
+          transactions.map(({ receipt }) => Receipt.encode(receipt))
+        ),
+        logsBloom: Bloom.union(transactions.map(({ receipt }) => receipt.logsBloom)),
+        gasUsed
+      }
+    })
+    return { context, header, hash: Block.headerHash(header), transactions }
+  }).pipe(Effect.withSpan("BlockBuilder.seal"))
+
+  return { context, stateRoot, execute, seal } satisfies OpenBlock
+})
+
+/** The block as facts, in the order in which the log keeps them. */
+export const eventsOf = (
+  block: SealedBlock
+): Arr.NonEmptyReadonlyArray<RollupEvent.RollupEvent> => [
+  new RollupEvent.BlockOpened({ parentHash: block.header.parentHash, context: block.context }),
+  ...block.transactions.map(executedEvent),
+  new RollupEvent.BlockSealed({
+    hash: block.hash,
+    header: block.header,
+    transactionCount: block.transactions.length
+  })
+]
+
+export const executedEvent = ({
+  raw,
+  result,
+  stateRoot
+}: ExecutedTransaction): RollupEvent.TransactionExecuted =>
+  new RollupEvent.TransactionExecuted({
+    raw,
+    stateRoot,
+    internalTransactionHash: result.internalTransactionHash,
+    sender: result.sender,
+    success: result.success,
+    gasUsed: result.gasUsed,
+    effectiveGasPrice: result.effectiveGasPrice,
+    logs: result.logs,
+    ...(result.contractAddress === undefined ? {} : { contractAddress: result.contractAddress })
+  })
+
+/** Root of the trie from RLP-encoded index to value, as headers commit to lists. */
+export const indexedRoot = (values: ReadonlyArray<Uint8Array>): Effect.Effect<Hash32> =>
+  Effect.promise(async () => {
+    if (values.length === 0) return Block.EMPTY_TRIE_ROOT
+    const trie = await createMPT()
+    let index = 0n
+    for (const value of values) await trie.put(Rlp.encode(Rlp.encodeUint(index++)), value)
+    return bytesToHex(trie.root())
+  })
+
+const writeParentHash = async (state: State, blockNumber: bigint, parentHash: Hash32) => {
+  const slot = numberToHex((blockNumber - 1n) % HISTORY_SERVE_WINDOW, { size: 32 })
+  await state.setStorage(HISTORY_STORAGE, slot, parentHash)
+  state.endTransaction()
+}
