@@ -20,7 +20,7 @@ export const sweep = (code: Uint8Array): Sweep => {
     const opcode = code[at] ?? 0
     if (opcode === JUMPDEST) {
       jumpDests.push(at)
-      if (deadFrom >= 0) dead.push([deadFrom, at])
+      if (deadFrom >= 0 && deadFrom < at) dead.push([deadFrom, at])
       deadFrom = -1
     }
     const next = at + 1 + immediateBytes(opcode)
