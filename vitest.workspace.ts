@@ -8,8 +8,7 @@ export default defineWorkspace([
       include: ["packages/*/test/**/*.test.ts", "contracts/test/**/*.test.ts", "examples/*/test/**/*.test.ts"],
       testTimeout: 30_000,
       hookTimeout: 60_000,
-      pool: "forks",
-      poolOptions: { forks: { minForks: 1, maxForks: 2 } }
+      pool: "forks"
     }
   }
 ])
