@@ -5,23 +5,15 @@ import {ISafetyChecker} from "../interfaces/ISafetyChecker.sol";
 import {IStateManager} from "../interfaces/IStateManager.sol";
 import {IStorageBackedStateManager} from "../interfaces/IStorageBackedStateManager.sol";
 import {CodeStore} from "../libraries/CodeStore.sol";
+import {MAX_BALANCE, MAX_NONCE, PackedAccount} from "../libraries/PackedAccount.sol";
+import {WriteBack} from "../libraries/WriteBack.sol";
 
 /// @title Storage-backed state manager
 /// @dev Runtime: L1. What an operation costs here at worst, everything cold, bounds its price in the gas schedule from
-/// below: so an account's fields share one slot, and what only creations need is kept out of the way of storage access.
+/// below. So an account's fields share one slot, and writes wait in transient storage until `commit`, whose gas is no
+/// contract's.
 contract StorageBackedStateManager is IStorageBackedStateManager {
     using CodeStore for CodeStore.Kept;
-
-    /// @param codeSize Bytes of the original code; zero if the account has none.
-    /// @param storageCount How many storage slots are set, but for changes since the last `commit`.
-    /// @param incarnation How often the account was deleted: each time it starts with new, empty storage.
-    struct Account {
-        uint64 nonce;
-        uint120 balance;
-        uint16 codeSize;
-        uint24 incarnation;
-        uint32 storageCount;
-    }
 
     /// @param executable Where the transpiled code stands; zero if it isn't known or can't be deployed.
     struct Code {
@@ -36,21 +28,16 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
     uint256 private constant MAX_CODE_SIZE = 24_576;
     uint256 private constant MAX_INITCODE_SIZE = 49_152;
     bytes32 private constant EMPTY_CODE_HASH = keccak256("");
-    /// @dev Transient: how many accounts' storage counts changed since the last `commit`, which, and by how much.
-    uint256 private constant CHANGED_COUNT = 0;
-    uint256 private constant CHANGED = 1 << 248;
-    uint256 private constant COUNT_CHANGE = 2 << 248;
+    bytes32 private constant ACCOUNT = "account";
+    bytes32 private constant CODE_HASH = "code hash";
+    bytes32 private constant STORAGE = "storage";
 
     address public immutable EXECUTION_MANAGER;
     ISafetyChecker public immutable SAFETY_CHECKER;
     address public immutable OPERATOR;
 
     bool private _sealed;
-    mapping(address account => Account) private _accounts;
-    mapping(address account => bytes32) private _codeHashes;
     mapping(bytes32 codeHash => Code) private _codes;
-    /// @dev By the account and its incarnation, then by the slot.
-    mapping(uint256 home => mapping(bytes32 slot => bytes32)) private _storage;
 
     modifier onlyExecutionManager() {
         if (msg.sender != EXECUTION_MANAGER) revert NotExecutionManager(msg.sender);
@@ -111,7 +98,7 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
         for (uint256 i; i < slots.length; ++i) {
             _setStorage(account, slots[i], values[i]);
         }
-        _commit();
+        WriteBack.flush();
     }
 
     /// @inheritdoc IStorageBackedStateManager
@@ -128,11 +115,10 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
         onlyExecutionManager
         returns (uint256 nonce, uint256 balance, bytes32 codeHash)
     {
-        Account storage fields = _accounts[account];
-        (nonce, balance) = (fields.nonce, fields.balance);
-        if (fields.codeSize != 0) codeHash = _codeHashes[account];
-        // EIP-161: an account without nonce, balance and code doesn't exist.
-        else if (nonce != 0 || balance != 0) codeHash = EMPTY_CODE_HASH;
+        PackedAccount fields = _load(account);
+        (nonce, balance) = (fields.nonce(), fields.balance());
+        if (fields.codeSize() != 0) codeHash = _codeHash(account);
+        else if (!fields.isEmpty()) codeHash = EMPTY_CODE_HASH;
     }
 
     /// @inheritdoc IStateManager
@@ -147,29 +133,26 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
 
     /// @inheritdoc IStateManager
     function transfer(address from, address to, uint256 amount) external onlyExecutionManager returns (bool moved) {
-        uint256 available = _accounts[from].balance;
-        if (available < amount) return false;
+        PackedAccount payer = _load(from);
+        if (payer.balance() < amount) return false;
         if (from != to && amount != 0) {
-            _setBalance(from, available - amount);
-            _setBalance(to, _accounts[to].balance + amount);
+            _save(from, payer.withBalance(payer.balance() - amount));
+            PackedAccount payee = _load(to);
+            _save(to, payee.withBalance(_checkBalance(to, payee.balance() + amount)));
         }
         return true;
     }
 
     /// @inheritdoc IStateManager
     function deleteAccount(address account) external onlyExecutionManager {
-        uint24 incarnation = _accounts[account].incarnation + 1;
-        delete _accounts[account];
-        delete _codeHashes[account];
-        _accounts[account].incarnation = incarnation;
-        _store(COUNT_CHANGE | uint160(account), 0);
+        _save(account, _load(account).deleted());
     }
 
     // Storage
 
     /// @inheritdoc IStateManager
     function getStorage(address account, bytes32 slot) external view onlyExecutionManager returns (bytes32 value) {
-        return _storage[_home(account)][slot];
+        return bytes32(WriteBack.load(_place(account, _load(account).incarnation(), slot)));
     }
 
     /// @inheritdoc IStateManager
@@ -179,14 +162,14 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
 
     /// @inheritdoc IStateManager
     function hasStorage(address account) external view onlyExecutionManager returns (bool) {
-        return int256(uint256(_accounts[account].storageCount)) + _countChange(account) != 0;
+        return _load(account).storageCount() != 0;
     }
 
     // Code
 
     /// @inheritdoc IStateManager
     function getCodeSize(address account) external view onlyExecutionManager returns (uint256 size) {
-        return _accounts[account].codeSize;
+        return _load(account).codeSize();
     }
 
     /// @inheritdoc IStateManager
@@ -196,8 +179,8 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
         onlyExecutionManager
         returns (address code, bytes32 codeHash)
     {
-        if (_accounts[account].codeSize == 0) return (address(0), 0);
-        codeHash = _codeHashes[account];
+        if (_load(account).codeSize() == 0) return (address(0), 0);
+        codeHash = _codeHash(account);
         code = _codes[codeHash].executable;
     }
 
@@ -240,79 +223,70 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
 
     /// @inheritdoc IStateManager
     function commit() external onlyExecutionManager {
-        _commit();
+        WriteBack.flush();
     }
 
     function _setNonce(address account, uint256 nonce) private {
-        if (nonce > type(uint64).max) revert NonceTooLarge(account, nonce);
-        _accounts[account].nonce = uint64(nonce);
+        if (nonce > MAX_NONCE) revert NonceTooLarge(account, nonce);
+        _save(account, _load(account).withNonce(nonce));
     }
 
     function _setBalance(address account, uint256 balance) private {
-        if (balance > type(uint120).max) revert BalanceTooLarge(account, balance);
-        _accounts[account].balance = uint120(balance);
+        _save(account, _load(account).withBalance(_checkBalance(account, balance)));
+    }
+
+    function _checkBalance(address account, uint256 balance) private pure returns (uint256) {
+        if (balance > MAX_BALANCE) revert BalanceTooLarge(account, balance);
+        return balance;
     }
 
     function _setCode(address account, bytes32 codeHash) private {
         Code storage code = _codes[codeHash];
         if (!code.runtimeKnown) revert CodeNotRegistered(codeHash, Mode.Runtime);
-        _accounts[account].codeSize = uint16(code.original.size);
-        _codeHashes[account] = codeHash;
-    }
-
-    function _home(address account) private view returns (uint256) {
-        return (uint256(_accounts[account].incarnation) << 160) | uint160(account);
+        _save(account, _load(account).withCodeSize(code.original.size));
+        WriteBack.store(_slotOf(CODE_HASH, account), uint256(codeHash));
     }
 
     function _setStorage(address account, bytes32 slot, bytes32 value) private {
-        mapping(bytes32 => bytes32) storage home = _storage[_home(account)];
-        bytes32 before = home[slot];
-        if (before == value) return;
-        home[slot] = value;
-        if (before != 0 && value != 0) return;
-        // The count waits in transient storage: its own write would double what a write costs.
-        if (_load(COUNT_CHANGE | uint160(account)) == 0) {
-            uint256 changed = _load(CHANGED_COUNT);
-            _store(CHANGED | changed, uint160(account));
-            _store(CHANGED_COUNT, changed + 1);
-        }
-        unchecked {
-            _storeCountChange(account, _countChange(account) + (before == 0 ? int256(1) : -1));
-        }
+        PackedAccount fields = _load(account);
+        bytes32 place = _place(account, fields.incarnation(), slot);
+        uint256 before = WriteBack.load(place);
+        if (before == uint256(value)) return;
+        WriteBack.store(place, uint256(value));
+        if (before == 0) _save(account, fields.withOneSlotMore());
+        else if (value == 0) _save(account, fields.withOneSlotLess());
     }
 
-    /// @dev Moves the counts to the accounts. One may be on the list twice, the second time without change.
-    function _commit() private {
-        uint256 changed = _load(CHANGED_COUNT);
-        for (uint256 i; i < changed; ++i) {
-            address account = address(uint160(_load(CHANGED | i)));
-            int256 change = _countChange(account);
-            if (change != 0) {
-                Account storage fields = _accounts[account];
-                fields.storageCount = uint32(uint256(int256(uint256(fields.storageCount)) + change));
-            }
-            _store(COUNT_CHANGE | uint160(account), 0);
-        }
-        _store(CHANGED_COUNT, 0);
+    function _load(address account) private view returns (PackedAccount) {
+        return PackedAccount.wrap(WriteBack.load(_slotOf(ACCOUNT, account)));
     }
 
-    function _countChange(address account) private view returns (int256) {
-        return int256(_load(COUNT_CHANGE | uint160(account)));
+    function _save(address account, PackedAccount fields) private {
+        WriteBack.store(_slotOf(ACCOUNT, account), PackedAccount.unwrap(fields));
     }
 
-    function _storeCountChange(address account, int256 change) private {
-        _store(COUNT_CHANGE | uint160(account), uint256(change));
+    function _codeHash(address account) private view returns (bytes32) {
+        return bytes32(WriteBack.load(_slotOf(CODE_HASH, account)));
     }
 
-    function _load(uint256 key) private view returns (uint256 word) {
+    /// @dev What a run changes has slots of its own making. Their preimages start with a name, those of `_codes` with a
+    /// hash, so they can't meet.
+    function _slotOf(bytes32 what, address account) private pure returns (bytes32 slot) {
         assembly ("memory-safe") {
-            word := tload(key)
+            mstore(0x00, what)
+            mstore(0x20, account)
+            slot := keccak256(0x00, 0x40)
         }
     }
 
-    function _store(uint256 key, uint256 word) private {
+    /// @dev Where a slot of an account's storage stands in this contract's.
+    function _place(address account, uint256 incarnation, bytes32 slot) private pure returns (bytes32 place) {
         assembly ("memory-safe") {
-            tstore(key, word)
+            let preimage := mload(0x40)
+            mstore(preimage, STORAGE)
+            mstore(add(preimage, 0x20), or(shl(160, incarnation), account))
+            mstore(add(preimage, 0x40), slot)
+            place := keccak256(preimage, 0x60)
         }
     }
 }
