@@ -131,7 +131,7 @@ describe("Codec", () => {
   roundTrips(
     "what is transformed",
     Schema.Struct({
-      n: Schema.NumberFromString,
+      n: Schema.BigInt,
       d: Schema.optionalWith(Schema.Int, { default: () => 7 }),
       e: Schema.Either({ left: Schema.String, right: Schema.Int })
     })

@@ -1,12 +1,13 @@
 /** The log over any SegmentStore: one FIFO writer, paged readers, subscriptions, verification. */
-import { Chunk, Clock, Deferred, Effect, FiberId, Option, Queue, type Scope, Stream } from "effect"
+import { Chunk, Clock, Deferred, Effect, FiberId, Option, type Scope, Stream } from "effect"
 import type { Append, Appended, EventLogService, Query } from "../EventLog.ts"
-import type { Event, Head, Position } from "../Event.ts"
-import { type AppendError, LogReadOnly, type LogUnavailable, type ReadError } from "../LogError.ts"
+import type { Event, Position } from "../Event.ts"
+import { type AppendError, LogReadOnly, LogUnavailable, type ReadError } from "../LogError.ts"
 import type { LogLimits } from "../LogLimits.ts"
 import type { SegmentStore } from "../SegmentStore.ts"
 import { brokenRule } from "./EnvelopeRules.ts"
 import { LogReader } from "./LogReader.ts"
+import { startWorker } from "./Worker.ts"
 import { type Waiting, WriterState } from "./WriterState.ts"
 
 export interface EngineOptions {
@@ -24,7 +25,7 @@ export const makeEventLog = (
     const { limits, readonly, store } = options
     const signal = new ChangeSignal()
     const writer = readonly ? undefined : yield* startWriter(options, signal)
-    const head = writer === undefined ? store.head : Effect.sync(() => writer.head)
+    const head = writer === undefined ? store.head : Effect.sync(() => writer.state.head)
     const reader = new LogReader(store, limits, head)
 
     const wait = (change: Deferred.Deferred<void, LogUnavailable>) =>
@@ -58,7 +59,7 @@ export const makeEventLog = (
       append: (batch) =>
         writer === undefined
           ? Effect.fail(new LogReadOnly({ log: store.name }))
-          : submit(batch, writer, limits),
+          : append(batch, writer, limits),
       page: (query) => reader.page(query ?? {}),
       read,
       subscribe,
@@ -71,13 +72,11 @@ export const makeEventLog = (
   })
 
 interface Writer {
-  readonly queue: Queue.Queue<Waiting>
   readonly state: WriterState
-  readonly head: Head
-  closed: boolean
+  readonly submit: (waiting: Waiting) => Effect.Effect<void>
 }
 
-const submit = (
+const append = (
   batch: Append,
   writer: Writer,
   limits: LogLimits
@@ -85,43 +84,29 @@ const submit = (
   Effect.suspend(() => {
     const broken = brokenRule(batch, limits)
     if (broken !== undefined) return Effect.fail(broken)
-    if (writer.closed) return Effect.fail(writer.state.closedError())
     const done = Deferred.unsafeMake<Appended, AppendError>(FiberId.none)
-    return Effect.zipRight(Queue.offer(writer.queue, { batch, done }), Deferred.await(done))
+    return Effect.zipRight(writer.submit({ batch, done }), Deferred.await(done))
   })
 
-const startWriter = ({ limits, store }: EngineOptions, signal: ChangeSignal) =>
+const startWriter = (
+  { limits, store }: EngineOptions,
+  signal: ChangeSignal
+): Effect.Effect<Writer, ReadError, Scope.Scope> =>
   Effect.gen(function* () {
-    const queue = yield* Queue.bounded<Waiting>(limits.maxWaitingAppends)
     const state = new WriterState(store, limits, yield* store.head)
-    const writer: Writer = {
-      queue,
-      state,
-      closed: false,
-      get head() {
-        return state.head
-      }
-    }
-    const turn = Effect.gen(function* () {
-      const group = yield* Queue.takeBetween(queue, 1, limits.maxGroupAppends)
-      const nowMs = yield* Clock.currentTimeMillis
-      // What has been taken off the queue is answered, even while the log closes.
-      const grew = yield* Effect.uninterruptible(state.appendGroup(group, nowMs))
-      if (grew) signal.fire()
+    const closed = new LogUnavailable({ log: store.name, reason: "it is closed" })
+    yield* Effect.addFinalizer(() => Effect.sync(() => signal.close(closed)))
+    const submit = yield* startWorker<Waiting>({
+      capacity: limits.maxWaitingAppends,
+      maxGroup: limits.maxGroupAppends,
+      handle: (group) =>
+        Effect.gen(function* () {
+          const recordedAtMs = yield* Clock.currentTimeMillis
+          if (yield* state.appendGroup(group, recordedAtMs)) signal.fire()
+        }),
+      reject: ({ done }) => Deferred.fail(done, closed)
     })
-    // Runs after the fiber is stopped: what still waits is told so.
-    yield* Effect.addFinalizer(() =>
-      Effect.gen(function* () {
-        writer.closed = true
-        signal.close(state.closedError())
-        for (let left = yield* Queue.takeAll(queue); left.length > 0; ) {
-          for (const { done } of left) yield* Deferred.fail(done, state.closedError())
-          left = yield* Queue.takeAll(queue)
-        }
-      })
-    )
-    yield* Effect.forkScoped(Effect.forever(turn))
-    return writer
+    return { state, submit }
   })
 
 /** Wakes every subscription when the log has grown; nothing is buffered for them. */

@@ -2,13 +2,7 @@
 import { Deferred, Effect, Exit } from "effect"
 import type { Append, Appended } from "../EventLog.ts"
 import type { Event, Head, NewEvent, Position } from "../Event.ts"
-import {
-  type AppendError,
-  EventIdConflict,
-  LogUnavailable,
-  type ReadError,
-  StreamConflict
-} from "../LogError.ts"
+import { type AppendError, EventIdConflict, type ReadError, StreamConflict } from "../LogError.ts"
 import type { LogLimits } from "../LogLimits.ts"
 import type { NewSegment, SegmentStore } from "../SegmentStore.ts"
 import { LogReader } from "./LogReader.ts"
@@ -59,10 +53,6 @@ export class WriterState {
       versions: new Map(),
       ids: new Set()
     }
-  }
-
-  closedError(): LogUnavailable {
-    return new LogUnavailable({ log: this.#store.name, reason: "it is closed" })
   }
 
   /** The version at which a stream durably ends. */
