@@ -115,6 +115,29 @@ describe("StateManager", () => {
     }).pipe(Effect.provide(layerMemory))
   )
 
+  it.effect("stores each node once, however often it is flushed", () =>
+    Effect.gen(function* () {
+      const store = makeMemory()
+      const stored: Array<Hash32> = []
+      const putMany: typeof store.putMany = (entries) =>
+        store.putMany(entries).pipe(Effect.tap(() => stored.push(...entries.keys())))
+      yield* Effect.gen(function* () {
+        const { emptyRoot, open } = yield* StateManager
+        const state = yield* open(emptyRoot)
+        yield* attempt(async () => {
+          await populate(state)
+          await state.flush()
+          await state.setStorage(address(2), word(1), word(1_000_000))
+          await state.flush()
+        })
+      }).pipe(
+        Effect.provide(layerEthereumJs),
+        Effect.provideService(NodeStore, { ...store, putMany })
+      )
+      strictEqual(new Set(stored).size, stored.length)
+    })
+  )
+
   it.effect("answers a typed error where nodes or code are gone", () =>
     Effect.gen(function* () {
       const { emptyRoot, open } = yield* StateManager

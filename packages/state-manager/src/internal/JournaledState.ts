@@ -228,13 +228,12 @@ export class JournaledState implements State {
 
   #peekSlot(address: Address, storage: AccountStorage, slot: Hash32): Hash32 | undefined {
     this.#record.touchSlot(address, slot)
-    // Clearing noted the slots it knew; this one may have been unknown to it.
-    if (this.#record.isStorageReplaced(address)) return undefined
     return storage.values.get(slot)
   }
 
   async #readSlot(address: Address, storage: AccountStorage, slot: Hash32): Promise<Hash32> {
     this.#slotReads += 1
+    // Clearing noted the slots it knew; this one was unknown to it.
     if (this.#record.isStorageReplaced(address)) {
       await this.#record.slotBefore(address, slot, storage)
     }
