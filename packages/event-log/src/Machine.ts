@@ -113,12 +113,6 @@ export interface MachineService<State, Command, A extends Tagged, Failure> {
   readonly stateAsOf: (position: Position) => Effect.Effect<State, LoadError | PositionBeyondHead>
 }
 
-/** A machine's tag, which also carries the machine itself. */
-export type MachineTag<Self, State, Command, A extends Tagged, Failure> = Context.Tag<
-  Self,
-  MachineService<State, Command, A, Failure>
-> & { readonly machine: Machine<State, Command, A, Failure> }
-
 /**
  * The tag of a machine, to be extended by a class of the machine's name.
  *
@@ -134,13 +128,16 @@ export const Service =
       Self,
       MachineService<State, Command, A, Failure>
     >() {
-      static readonly machine = workOut(name, definition)
+      static readonly layer: Layer.Layer<Self, LoadError, EventLog> = Layer.scoped(
+        this,
+        runMachine(workOut(name, definition))
+      )
     }
 
 /** Loads the machine from its events and runs it on the log. */
-export const layer = <Self, State, Command, A extends Tagged, Failure>(
-  tag: MachineTag<Self, State, Command, A, Failure>
-): Layer.Layer<Self, LoadError, EventLog> => Layer.scoped(tag, runMachine(tag.machine))
+export const layer = <Self>(machine: {
+  readonly layer: Layer.Layer<Self, LoadError, EventLog>
+}): Layer.Layer<Self, LoadError, EventLog> => machine.layer
 
 const workOut = <State, StateI, Command, CommandI, A extends Tagged, I, Failure>(
   name: string,
