@@ -17,8 +17,9 @@ import * as Rlp from "@ovm/protocol/Rlp"
 import * as RollupEvent from "@ovm/protocol/RollupEvent"
 import * as Transaction from "@ovm/protocol/Transaction"
 import { attempt, type State, type StateDiff, type StateError } from "@ovm/state-manager/State"
-import { type Array as Arr, Effect, Either, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import { bytesToHex, numberToHex } from "viem"
+import type { BlockRecord } from "./ChainLog.ts"
 
 /** What is left of the block's gas does not cover the transaction's limit. It fits a later block. */
 export class BlockGasExceeded extends Schema.TaggedError<BlockGasExceeded>()("BlockGasExceeded", {
@@ -131,18 +132,19 @@ export const open = Effect.fn("BlockBuilder.open")(function* (options: OpenOptio
   return { context, stateRoot, execute, seal } satisfies OpenBlock
 })
 
-/** The block as facts, in the order in which the log keeps them. */
-export const eventsOf = (
-  block: SealedBlock
-): Arr.NonEmptyReadonlyArray<RollupEvent.RollupEvent> => [
-  new RollupEvent.BlockOpened({ parentHash: block.header.parentHash, context: block.context }),
-  ...block.transactions.map(executedEvent),
-  new RollupEvent.BlockSealed({
+/** The block as the facts that the log keeps. */
+export const recordOf = (block: SealedBlock): BlockRecord => ({
+  opened: new RollupEvent.BlockOpened({
+    parentHash: block.header.parentHash,
+    context: block.context
+  }),
+  transactions: block.transactions.map(executedEvent),
+  sealed: new RollupEvent.BlockSealed({
     hash: block.hash,
     header: block.header,
     transactionCount: block.transactions.length
   })
-]
+})
 
 export const executedEvent = ({
   raw,
