@@ -25,7 +25,8 @@ export const factsOf = (outcome: Outcome, environment: CaseEnvironment): Facts =
     facts.set("transaction", "refused")
   } else {
     facts.set("status", outcome.success ? "success" : "failure")
-    facts.set("return data", outcome.returnData)
+    // What a successful creation returns is the account's code, which is compared as such.
+    if (outcome.contractAddress === undefined) facts.set("return data", outcome.returnData)
     facts.set("created address", outcome.contractAddress ?? "none")
     facts.set("number of logs", `${outcome.logs.length}`)
     outcome.logs.forEach(({ address, data, topics }, index) => {

@@ -71,7 +71,8 @@ export const make: Effect.Effect<OvmMachine, never, ExecutionManager | StateMana
 
 const ovmGasLimit = (limit: bigint): bigint => {
   const wanted = limit * GAS_SCALE + GAS_FLOOR
-  return wanted < GAS_CEILING ? wanted : limit + GAS_CEILING
+  if (wanted <= GAS_CEILING) return wanted
+  return limit < GAS_CEILING ? GAS_CEILING : limit
 }
 
 const contextOf = (environment: CaseEnvironment): BlockContext => ({

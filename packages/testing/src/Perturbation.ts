@@ -18,6 +18,10 @@ export interface Perturbation {
 const MAX_WORD = (1n << 256n) - 1n
 const AMPLE_GAS = 2_000_000_000n
 
+/** What GAS counts down from, and by, where every stretch between two of them is to cost the same. */
+const EVEN_START = 1n << 40n
+const EVEN_STEP = 1000n
+
 const same = <A>(value: A): A => value
 const clamp = (value: bigint): bigint => (value < 0n ? 0n : value > MAX_WORD ? MAX_WORD : value)
 const scale = (factor: bigint) => (value: bigint) => clamp(value * factor)
@@ -34,7 +38,7 @@ const NONE: Perturbation = {
 const supply = (factor: bigint) => (limit: bigint) => {
   const wanted = limit * factor
   if (wanted <= AMPLE_GAS) return wanted
-  return limit * 2n <= AMPLE_GAS ? AMPLE_GAS : limit + AMPLE_GAS / 4n
+  return limit < AMPLE_GAS ? AMPLE_GAS : limit
 }
 
 /** From the mildest to the roughest; each on its own first, then together as in the OVM. */
@@ -46,6 +50,11 @@ export const PERTURBATIONS: ReadonlyArray<Perturbation> = [
     ...NONE,
     name: "the values that GAS returns (falling faster)",
     gasValue: (value, count) => clamp(value - 977n * BigInt(count + 1))
+  },
+  {
+    ...NONE,
+    name: "the values that GAS returns (evenly spaced)",
+    gasValue: (_, count) => EVEN_START - EVEN_STEP * BigInt(count)
   },
   {
     ...NONE,

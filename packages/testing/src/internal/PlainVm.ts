@@ -3,7 +3,7 @@ import { type ChainConfig, Common, createCustomCommon, Hardfork, Mainnet } from 
 import { type EVMOpts, getOpcodesForHF, paramsEVM } from "@ethereumjs/evm"
 import { createVM, type VM } from "@ethereumjs/vm"
 import { keccak256, stringToBytes } from "viem"
-import { kzg } from "../Kzg.ts"
+import { kzg } from "@ovm/execution-manager/Kzg"
 import type { Perturbation } from "../Perturbation.ts"
 import { PlainState } from "./PlainState.ts"
 

@@ -329,7 +329,10 @@ class Writer {
   private create(): void {
     const { random } = this
     const { nesting } = this.options
-    if (nesting === 0) return this.store()
+    if (nesting === 0) {
+      this.store()
+      return
+    }
     const init = generateProgram({ ...this.options, nesting: nesting - 1, size: 4 })
     const blob = assemble(init)
     const index = this.data.push(blob) - 1
