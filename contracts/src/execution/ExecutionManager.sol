@@ -50,7 +50,7 @@ contract ExecutionManager is FrameRunner {
         if (address(this) != SELF) _gate(entryGas);
         uint256 selector = uint32(msg.sig);
         if (selector == uint32(IExecutionManager.executeTransaction.selector)) _executeTransaction();
-        if (selector == uint32(IExecutionManager.executeCall.selector)) _executeCall();
+        if (selector == uint32(IExecutionManager.executeCall.selector)) _executeUnsigned();
         if (selector == CREATE_NATIVE && msg.sender == SELF) _serveCreation();
         _operate(selector, _enter());
         revert IExecutionManager.UnknownOperation(msg.sig);
@@ -310,7 +310,7 @@ contract ExecutionManager is FrameRunner {
             revert IExecutionManager.IntrinsicGasTooLow(intrinsic, transaction.gasLimit);
         }
         _takeUpfront(transaction, price);
-        ExecutionOutcome memory outcome = _run(
+        ExecutionOutcome memory outcome = _executeCall(
             context,
             CallMessage({
                 from: transaction.sender,
@@ -331,12 +331,12 @@ contract ExecutionManager is FrameRunner {
         _finish(outcome);
     }
 
-    function _executeCall() private {
+    function _executeUnsigned() private {
         if (msg.sender != NODE) revert IExecutionManager.NotNode(msg.sender);
         (BlockContext memory context, CallMessage memory message) =
             abi.decode(msg.data[4:], (BlockContext, CallMessage));
         (uint256 nonce,,) = STATE.getAccount(message.from);
-        _finish(_run(context, message, uint64(nonce)));
+        _finish(_executeCall(context, message, uint64(nonce)));
     }
 
     /// @dev Checks what the transaction promises against the block, and answers wei per gas.
@@ -388,8 +388,8 @@ contract ExecutionManager is FrameRunner {
         STATE.setBalance(sender, balance - uint256(transaction.gasLimit) * price);
     }
 
-    /// @dev Runs the outermost frame in the block's context. `nonce` is the one the transaction was signed with.
-    function _run(BlockContext memory context, CallMessage memory message, uint64 nonce)
+    /// @dev What both entry points come down to: runs the outermost frame in the block's context. `nonce` is the one the transaction was signed with.
+    function _executeCall(BlockContext memory context, CallMessage memory message, uint64 nonce)
         private
         returns (ExecutionOutcome memory result)
     {

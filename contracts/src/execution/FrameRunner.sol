@@ -95,7 +95,7 @@ abstract contract FrameRunner is Gate {
             return outcome;
         }
         bool ran;
-        if (uint160(c.target) - 1 < PRECOMPILE_MAX && c.target != address(0)) {
+        if (c.target != address(0) && uint160(c.target) <= PRECOMPILE_MAX) {
             ran = true;
             _runNative(c, outcome, c.target, true);
         } else {

@@ -189,9 +189,16 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
         external
         view
         onlyExecutionManager
-        returns (bytes memory code)
+        returns (bytes memory)
     {
-        return _codes[codeHash].original.load(offset, size);
+        uint256 reply = _freeMemory();
+        _codes[codeHash].original.copyTo(reply + 0x40, offset, size);
+        assembly ("memory-safe") {
+            // Returned where it stands: the compiler's encoder would copy it once more, and memory costs quadratically.
+            mstore(reply, 0x20)
+            mstore(add(reply, 0x20), size)
+            return(reply, add(0x40, and(add(size, 31), not(31))))
+        }
     }
 
     /// @inheritdoc IStateManager
@@ -199,13 +206,24 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
         external
         view
         onlyExecutionManager
-        returns (bool ok, bytes32 initCodeHash, bytes memory executable)
+        returns (bool ok, bytes32 initCodeHash, bytes memory)
     {
         initCodeHash = keccak256(initCode);
         Code storage code = _codes[initCodeHash];
         if (!code.initKnown) revert CodeNotRegistered(initCodeHash, Mode.Init);
+        // Constructors read their arguments by CODECOPY, which costs less than it would cold.
+        code.original.warm();
         ok = code.initDeployable;
-        if (ok) executable = code.initExecutable.load(0, code.initExecutable.size);
+        uint256 size = ok ? code.initExecutable.size : 0;
+        uint256 reply = _freeMemory();
+        code.initExecutable.copyTo(reply + 0x80, 0, size);
+        assembly ("memory-safe") {
+            mstore(reply, ok)
+            mstore(add(reply, 0x20), initCodeHash)
+            mstore(add(reply, 0x40), 0x60)
+            mstore(add(reply, 0x60), size)
+            return(reply, add(0x80, and(add(size, 31), not(31))))
+        }
     }
 
     /// @inheritdoc IStateManager
@@ -267,6 +285,12 @@ contract StorageBackedStateManager is IStorageBackedStateManager {
 
     function _codeHash(address account) private view returns (bytes32) {
         return bytes32(WriteBack.load(_slotOf(CODE_HASH, account)));
+    }
+
+    function _freeMemory() private pure returns (uint256 pointer) {
+        assembly ("memory-safe") {
+            pointer := mload(0x40)
+        }
     }
 
     /// @dev What a run changes has slots of its own making. Their preimages start with a name, those of `_codes` with a

@@ -77,3 +77,8 @@ export const Erc20 = {
     "function withdraw(uint256 amount)"
   ])
 } as const
+
+/** Where the WETH predeploy moves native balance: the one ledger behind both faces of ETH. */
+export const Ledger = {
+  abi: parseAbi(["function move(address from, address to, uint256 amount)"])
+} as const

@@ -79,8 +79,10 @@ export const callTree = (options: {
     const self = address === undefined ? "?" : cast.name(address)
     const rest = node.calls.length > 0 ? "│" : " "
     lines.push(
-      paint("dim", `${indent}${below}${rest}    CALLER ${cast.name(node.caller)} · ADDRESS ${self}`) +
-        paint("dim", ` · ${node.operations.length} operations · ${node.end?.gasUsed ?? 0n} gas`)
+      paint(
+        "dim",
+        `${indent}${below}${rest}    CALLER ${cast.name(node.caller)} · ADDRESS ${self}`
+      ) + paint("dim", ` · ${node.operations.length} operations · ${node.end?.gasUsed ?? 0n} gas`)
     )
     node.calls.forEach((child, index) => {
       const last = index === node.calls.length - 1
