@@ -7,10 +7,14 @@ import { PERTURBATIONS } from "./Perturbation.ts"
 import { type ExecutedCode, oracleFault, type PlainMachine } from "./PlainRun.ts"
 import type { LoadedCase, StateTestCase } from "./StateTestFixture.ts"
 
+type RunCase = (stateTest: StateTestCase) => Effect.Effect<Outcome, MachineFault>
+
 /** The machine under test. */
 export interface OvmMachine {
   /** Runs the case with so much gas that the OVM's prices decide nothing. */
-  readonly run: (stateTest: StateTestCase) => Effect.Effect<Outcome, MachineFault>
+  readonly run: RunCase
+  /** Ways to run it, one per scale between EVM gas and OVM gas: `run`, then less likely ones. */
+  readonly runs: ReadonlyArray<RunCase>
   /** Why the code has no OVM form of permitted size, if it has none. */
   readonly oversize: (code: ExecutedCode) => string | undefined
 }
@@ -45,18 +49,22 @@ const judgeRunnable = (machines: Machines, stateTest: StateTestCase): Effect.Eff
     if (oracle._tag === "Left") return { verdict: "invalidOracle", what: oracle.left.message }
     const fault = yield* oracleFault(stateTest, oracle.right)
     if (fault !== undefined) return { verdict: "invalidOracle", what: fault }
-    const found = yield* Effect.either(ovm.run(stateTest))
-    const differences =
-      found._tag === "Left"
-        ? [{ key: "machine", expected: "an outcome", found: found.left.message }]
-        : differencesOf(stateTest, oracle.right, found.right)
-    const [first] = differences
-    if (first === undefined) return { verdict: "identical", what: "" }
+    const attempts: Array<ReadonlyArray<Difference>> = []
+    for (const run of ovm.runs) {
+      const found = yield* Effect.either(run(stateTest))
+      const differences =
+        found._tag === "Left"
+          ? [{ key: "machine", expected: "an outcome", found: found.left.message }]
+          : differencesOf(stateTest, oracle.right, found.right)
+      if (differences.length === 0) return { verdict: "identical", what: "" }
+      attempts.push(differences)
+    }
     const oversize = yield* oversizeReason(machines, stateTest)
     if (oversize !== undefined) return { verdict: "oversize", what: oversize }
-    const reason = yield* gasReason(plain, { stateTest, oracle: oracle.right, differences })
+    const reason = yield* gasReason(plain, { stateTest, oracle: oracle.right, attempts })
     if (reason !== undefined) return { verdict: "gasDependent", what: reason }
-    return { verdict: "different", what: describeDifference(first) }
+    const [first] = attempts.flat()
+    return { verdict: "different", what: first === undefined ? "" : describeDifference(first) }
   })
 
 export const differencesOf = (
@@ -90,20 +98,23 @@ const gasReason = (
   options: {
     readonly stateTest: StateTestCase
     readonly oracle: Outcome
-    readonly differences: ReadonlyArray<Difference>
+    readonly attempts: ReadonlyArray<ReadonlyArray<Difference>>
   }
 ): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
-    const { differences, oracle, stateTest } = options
-    const unexplained = new Set(differences.map(({ key }) => key))
-    const reasons: Array<string> = []
+    const { attempts, oracle, stateTest } = options
+    const explanations = attempts.map((differences) => ({
+      unexplained: new Set(differences.map(({ key }) => key)),
+      reasons: [] as string[]
+    }))
     for (const perturbation of PERTURBATIONS) {
       const shaken = yield* Effect.either(plain.runPerturbed(stateTest, perturbation))
       if (shaken._tag === "Left") continue
       const changed = differencesOf(stateTest, oracle, shaken.right)
-      const explained = changed.filter(({ key }) => unexplained.delete(key))
-      if (explained.length > 0) reasons.push(perturbation.name)
-      if (unexplained.size === 0) {
+      for (const { reasons, unexplained } of explanations) {
+        const explained = changed.filter(({ key }) => unexplained.delete(key))
+        if (explained.length > 0) reasons.push(perturbation.name)
+        if (unexplained.size > 0) continue
         return `the plain EVM's own outcome changes with ${reasons.join("; and with ")}`
       }
     }

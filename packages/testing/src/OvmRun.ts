@@ -1,4 +1,6 @@
 /** Runs a case in the OVM, with enough gas that its prices decide nothing. */
+import * as CodeRegistry from "@ovm/execution-manager/CodeRegistry"
+import * as EthereumJsEngine from "@ovm/execution-manager/EthereumJsEngine"
 import { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import * as Reference from "@ovm/execution-manager/ReferenceExecutionManager"
 import type { BlockContext } from "@ovm/protocol/BlockContext"
@@ -9,7 +11,7 @@ import * as GasSchedule from "@ovm/protocol/generated/GasSchedule"
 import type { State } from "@ovm/state-manager/State"
 import * as StateManager from "@ovm/state-manager/StateManager"
 import { OutputTooLarge, transpile } from "@ovm/transpiler/Transpiler"
-import { Effect, Either, Layer } from "effect"
+import { type Array as Arr, Context, Effect, Either, Layer, type Scope } from "effect"
 import { bytesToHex, hexToBytes } from "viem"
 import type { OvmMachine } from "./Equivalence.ts"
 import { blockHashOf } from "./internal/PlainVm.ts"
@@ -18,59 +20,89 @@ import { type Resupplied, resupply, signTransaction } from "./SignedTransaction.
 import type { CaseEnvironment, StateTestCase } from "./StateTestFixture.ts"
 import { type AccountState, accountOf, isEmpty, type WorldState, word } from "./WorldState.ts"
 
-/** OVM gas that stands for one unit of EVM gas, in what a transaction gets and in what a call asks for. */
-export const GAS_SCALE = 64n
+/**
+ * OVM gas that stands for one unit of EVM gas, in what a transaction gets and in what a call asks
+ * for. An operation costs between once and some thousand times its EVM price, so no one scale keeps
+ * every number written into code what it was: most cases fit the first, some another.
+ */
+const GAS_SCALES: Arr.NonEmptyReadonlyArray<bigint> = [64n, 4096n, GasSchedule.CALL_GAS_SCALE]
+/** Of the transaction's gas at least: at the schedule's own scale its prices would decide too much. */
+const SUPPLY_SCALE_MIN = 64n
 /** Gas on top, so that a transaction with hardly any EVM gas left can pay OVM prices. */
 const GAS_FLOOR = 20_000_000n
 /** Beyond this an endless loop would keep the machine for minutes. */
 const GAS_CEILING = 20_000_000_000n
 
-/** The OVM for equivalence runs: its caps lifted, its prices as ever. */
-export const layer = Layer.merge(
-  Reference.layerReference({ callGasScale: GAS_SCALE, maxTransactionGas: 2n ** 64n }),
-  StateManager.layerMemory
-)
+/** The OVM as a machine that runs cases. */
+export class Ovm extends Context.Tag("@ovm/testing/Ovm")<Ovm, OvmMachine>() {}
 
-export const make: Effect.Effect<OvmMachine, never, ExecutionManager | StateManager.StateManager> =
-  Effect.gen(function* () {
-    const manager = yield* ExecutionManager
-    const states = yield* StateManager.StateManager
-    return {
-      run: Effect.fn("OvmRun.run")(
-        function* (stateTest: StateTestCase) {
-          const { environment, expectation, transaction } = stateTest
-          // A transaction that must be refused is sent as it is: more gas might make it valid.
-          const supplied: Resupplied =
-            expectation?.exception === undefined
-              ? resupply(stateTest, ovmGasLimit(transaction.gasLimit))
-              : { pre: stateTest.pre, transaction, topUp: 0n }
-          const raw = yield* signTransaction(supplied.transaction, environment)
-          const state = yield* states.open(states.emptyRoot)
-          yield* Effect.promise(() => install(state, supplied.pre, environment))
-          const run = { state, context: contextOf(environment), transaction: hexToBytes(raw) }
-          const result = yield* manager.executeTransaction(run).pipe(
-            Effect.map(Either.right),
-            Effect.catchTag("InvalidTransaction", (error) => Effect.succeed(Either.left(error)))
-          )
-          const world = yield* Effect.promise(() => dump(state, supplied.pre))
-          return Either.match(result, {
-            onLeft: ({ message }): Outcome => ({ _tag: "Rejected", reason: message, state: world }),
-            onRight: (executedResult) => executed(environment, supplied, executedResult, world)
-          })
-        },
-        Effect.mapError((cause) => new MachineFault({ machine: "OVM", cause })),
-        Effect.catchAllDefect((cause) => Effect.fail(new MachineFault({ machine: "OVM", cause })))
-      ),
-      oversize: ({ code, mode }) =>
-        Either.match(transpile({ code, mode }), {
-          onLeft: (error) => (error instanceof OutputTooLarge ? error.message : undefined),
-          onRight: () => undefined
-        })
-    }
+const build: Effect.Effect<OvmMachine, never, Scope.Scope> = Effect.gen(function* () {
+  const below = yield* Layer.build(
+    Layer.mergeAll(
+      StateManager.layerMemory,
+      EthereumJsEngine.layer(Reference.STATE_MANAGER),
+      CodeRegistry.layer
+    )
+  )
+  const states = Context.get(below, StateManager.StateManager)
+  const runs = yield* Effect.forEach(GAS_SCALES, (callGasScale) =>
+    Effect.gen(function* () {
+      const options = { callGasScale, maxTransactionGas: 2n ** 64n }
+      const layer = Reference.layerWith(options).pipe(Layer.provide(Layer.succeedContext(below)))
+      const manager = Context.get(yield* Layer.build(Layer.orDie(layer)), ExecutionManager)
+      return (stateTest: StateTestCase) => runCase({ callGasScale, manager, states, stateTest })
+    })
+  )
+  const [run] = runs
+  return { run, runs, oversize }
+})
+
+/** An OVM for equivalence runs: its caps lifted, its prices as ever. */
+export const layer: Layer.Layer<Ovm> = Layer.scoped(Ovm, build)
+
+/** The machine that `layer` built. */
+export const make: Effect.Effect<OvmMachine, never, Ovm> = Ovm
+
+const oversize: OvmMachine["oversize"] = ({ code, mode }) =>
+  Either.match(transpile({ code, mode }), {
+    onLeft: (error) => (error instanceof OutputTooLarge ? error.message : undefined),
+    onRight: () => undefined
   })
 
-const ovmGasLimit = (limit: bigint): bigint => {
-  const wanted = limit * GAS_SCALE + GAS_FLOOR
+const runCase = Effect.fn("OvmRun.runCase")(
+  function* (options: {
+    readonly callGasScale: bigint
+    readonly manager: typeof ExecutionManager.Service
+    readonly states: typeof StateManager.StateManager.Service
+    readonly stateTest: StateTestCase
+  }) {
+    const { callGasScale, manager, states, stateTest } = options
+    const { environment, expectation, transaction } = stateTest
+    // A transaction that must be refused is sent as it is: more gas might make it valid.
+    const supplied: Resupplied =
+      expectation?.exception === undefined
+        ? resupply(stateTest, ovmGasLimit(transaction.gasLimit, callGasScale))
+        : { pre: stateTest.pre, transaction, topUp: 0n }
+    const raw = yield* signTransaction(supplied.transaction, environment)
+    const state = yield* states.open(states.emptyRoot)
+    yield* Effect.promise(() => install(state, supplied.pre, environment))
+    const run = { state, context: contextOf(environment), transaction: hexToBytes(raw) }
+    const result = yield* manager.executeTransaction(run).pipe(
+      Effect.map(Either.right),
+      Effect.catchTag("InvalidTransaction", (error) => Effect.succeed(Either.left(error)))
+    )
+    const world = yield* Effect.promise(() => dump(state, supplied.pre))
+    return Either.match(result, {
+      onLeft: ({ message }): Outcome => ({ _tag: "Rejected", reason: message, state: world }),
+      onRight: (transactionResult) => executed(environment, supplied, transactionResult, world)
+    })
+  },
+  Effect.mapError((cause) => new MachineFault({ machine: "OVM", cause })),
+  Effect.catchAllDefect((cause) => Effect.fail(new MachineFault({ machine: "OVM", cause })))
+)
+
+const ovmGasLimit = (limit: bigint, scale: bigint): bigint => {
+  const wanted = limit * (scale < SUPPLY_SCALE_MIN ? SUPPLY_SCALE_MIN : scale) + GAS_FLOOR
   if (wanted <= GAS_CEILING) return wanted
   return limit < GAS_CEILING ? GAS_CEILING : limit
 }

@@ -9,6 +9,8 @@ export interface Perturbation {
   readonly gasLimit: (limit: bigint) => bigint
   /** Gas that a call asks for, instead of what the code put on the stack. */
   readonly callGas: (requested: bigint) => bigint
+  /** Gas that a call or a creation hands on, of what is left, instead of at most 63/64. */
+  readonly forward: (handed: bigint, left: bigint) => bigint
   /** Gas given on top of the 2,300 of a call with value. */
   readonly stipend: bigint
   /** What GAS answers, for the `count`-th GAS of the run. */
@@ -24,12 +26,14 @@ const EVEN_STEP = 1000n
 
 const same = <A>(value: A): A => value
 const clamp = (value: bigint): bigint => (value < 0n ? 0n : value > MAX_WORD ? MAX_WORD : value)
+const least = (one: bigint, other: bigint): bigint => (one < other ? one : other)
 const scale = (factor: bigint) => (value: bigint) => clamp(value * factor)
 
 const NONE: Perturbation = {
   name: "nothing",
   gasLimit: same,
   callGas: same,
+  forward: same,
   stipend: 0n,
   gasValue: same
 }
@@ -64,6 +68,17 @@ export const PERTURBATIONS: ReadonlyArray<Perturbation> = [
   },
   {
     ...NONE,
+    name: "the share of its gas that a frame may hand on (15/16)",
+    forward: (handed, left) => least(handed, left - left / 16n)
+  },
+  {
+    ...NONE,
+    name: "the share of its gas that a frame may hand on (15/16) and the gas supply (x40)",
+    gasLimit: supply(40n),
+    forward: (handed, left) => least(handed, left - left / 16n)
+  },
+  {
+    ...NONE,
     name: "the stipend of calls with value and the gas supply (x40)",
     gasLimit: supply(40n),
     stipend: 1_000_000n
@@ -72,6 +87,7 @@ export const PERTURBATIONS: ReadonlyArray<Perturbation> = [
     name: "the gas supply, GAS, and the gas of every call, all at once",
     gasLimit: supply(40n),
     callGas: () => MAX_WORD,
+    forward: same,
     stipend: 1_000_000n,
     gasValue: scale(40n)
   }

@@ -56,9 +56,11 @@ export const makePlainVm = async (options: {
 }
 
 const GAS = 0x5a
+const CREATE = 0xf0
 const CALL = 0xf1
 const CALLCODE = 0xf2
 const DELEGATECALL = 0xf4
+const CREATE2 = 0xf5
 const STATICCALL = 0xfa
 
 const perturbedOpcodes = (common: Common, dial: Dial): Array<CustomOpcode> => {
@@ -76,29 +78,48 @@ const perturbedOpcodes = (common: Common, dial: Dial): Array<CustomOpcode> => {
       runState.stack.push(answer)
     }
   }
-  const calls = [CALL, CALLCODE, DELEGATECALL, STATICCALL].map((opcode): AddedOpcode => {
-    const gasFunction = original.dynamicGasHandlers.get(opcode)
-    const logicFunction = original.handlers.get(opcode)
-    if (gasFunction === undefined || logicFunction === undefined) {
-      throw new Error(`expected the plain EVM to have opcode ${opcode.toString(16)}, found none`)
-    }
-    const hasValue = opcode === CALL || opcode === CALLCODE
-    return {
-      opcode,
-      opcodeName: original.opcodes.get(opcode)?.name ?? "CALL",
-      baseFee: feeOf(opcode),
-      gasFunction: async (runState, fee, forCommon) => {
+  const frames = [CREATE, CALL, CALLCODE, DELEGATECALL, CREATE2, STATICCALL]
+  return [gas, ...frames.map((opcode) => perturbedFrame({ common, dial, opcode, original }))]
+}
+
+/** A call or creation that hands on what the dial says. */
+const perturbedFrame = (options: {
+  readonly common: Common
+  readonly dial: Dial
+  readonly opcode: number
+  readonly original: ReturnType<typeof getOpcodesForHF>
+}): AddedOpcode => {
+  const { common, dial, opcode, original } = options
+  const gasFunction = original.dynamicGasHandlers.get(opcode)
+  const logicFunction = original.handlers.get(opcode)
+  const info = original.opcodes.get(opcode)
+  if (gasFunction === undefined || logicFunction === undefined || info === undefined) {
+    throw new Error(`expected the plain EVM to have opcode 0x${opcode.toString(16)}, found none`)
+  }
+  const creates = opcode === CREATE || opcode === CREATE2
+  return {
+    opcode,
+    opcodeName: info.name,
+    baseFee: info.fee,
+    gasFunction: async (runState, fee, forCommon) => {
+      if (!creates) {
         const requested = runState.stack.pop()
         runState.stack.push(dial.perturbation?.callGas(requested) ?? requested)
-        return gasFunction(runState, fee, forCommon)
-      },
-      logicFunction: async (runState: RunState) => {
-        if (hasValue) addStipend(runState, dial.perturbation?.stipend ?? 0n)
-        await logicFunction(runState, common)
       }
+      const charged = await gasFunction(runState, fee, forCommon)
+      const handed = runState.messageGasLimit
+      if (handed !== undefined) {
+        const left = runState.gasLeft - charged
+        runState.messageGasLimit = dial.perturbation?.forward(handed, left) ?? handed
+      }
+      return charged
+    },
+    logicFunction: async (runState: RunState) => {
+      const hasValue = opcode === CALL || opcode === CALLCODE
+      if (hasValue) addStipend(runState, dial.perturbation?.stipend ?? 0n)
+      await logicFunction(runState, common)
     }
-  })
-  return [gas, ...calls]
+  }
 }
 
 /** The extra comes out of the caller's gas: made from nothing, a run could cost less than nothing. */
