@@ -77,25 +77,23 @@ export const blocks: Stream.Stream<BlockRecord, ChainReadError, EventLog> = Stre
 )
 
 /** Writes the chain's first event into an empty log. */
-export const start = (event: RollupEvent.ChainStarted): AppendEffect => append([event], 0, "start")
+export const start = (event: RollupEvent.ChainStarted): AppendEffect => append([event], 0)
 
 /** Writes one block as one append; `version` is the stream's version before it. */
 export const appendBlock = (
   { opened, sealed, transactions }: BlockRecord,
   { version }: { readonly version: number }
-): AppendEffect =>
-  append([opened, ...transactions, sealed], version, `block-${sealed.header.number}`)
+): AppendEffect => append([opened, ...transactions, sealed], version)
 
 type AppendEffect = Effect.Effect<Appended, AppendError | ValueUnencodable, EventLog>
 
 const append = (
   events: Arr.NonEmptyReadonlyArray<RollupEvent.RollupEvent>,
-  expected: number,
-  id: string
+  expected: number
 ): AppendEffect =>
   Effect.gen(function* () {
     const log = yield* EventLog
-    const [first, ...rest] = yield* types.encode(events, { id: `${STREAM}-${id}` })
+    const [first, ...rest] = yield* types.encode(events)
     if (first === undefined) return yield* Effect.dieMessage("encoding lost the events")
     return yield* log.append({ stream: STREAM, expected, events: [first, ...rest] })
   })

@@ -2,12 +2,15 @@
 import { EventLog } from "@ovm/event-log/EventLog"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import { layerReference } from "@ovm/execution-manager/ReferenceExecutionManager"
+import { WETH as WethArtifact } from "@ovm/contracts"
 import * as Genesis from "@ovm/protocol/Genesis"
+import { WETH } from "@ovm/protocol/Predeploys"
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
 import {
   type StateManager,
   layerMemory as stateManagerMemory
 } from "@ovm/state-manager/StateManager"
+import { attempt } from "@ovm/state-manager/State"
 import { Effect, Layer } from "effect"
 import { hexToBytes, type TransactionSerializableEIP1559 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
@@ -29,6 +32,7 @@ export const SLOT_ZERO: Hash32 = `0x${"00".repeat(32)}`
 
 export const genesis = Genesis.make({
   chainId: 420n,
+  predeploys: { [WETH]: WethArtifact.deployedBytecode },
   coinbase: `0x${"cb".repeat(20)}`,
   allocations: {
     [addressOf(alice)]: { balance: 100n * ETHER },
@@ -61,15 +65,13 @@ export const signed = (
 
 /** Initcode that deploys code which adds 1 to slot 0, logs it as data, and returns it. */
 export const COUNTER_INITCODE =
-  "0x6014600c60003960146000f3600054600101806000558060005260206000a060206000f3"
-
-const Execution = layerReference()
+  "0x6018600c60003960186000f3600054600101806000558060005260206000a060206000f3"
 
 /** What a sequencer stands on: a log and a state that outlive it. */
 export const Foundation = Layer.mergeAll(
   EventLog.layerMemory,
   stateManagerMemory,
-  Execution
+  layerReference()
 ) satisfies Layer.Layer<EventLog | StateManager | ExecutionManager, unknown>
 
 export const sequencerWith = (
@@ -77,8 +79,9 @@ export const sequencerWith = (
   ordering: Layer.Layer<Ordering.Ordering> = Ordering.layerByFee
 ) => Sequencer.layer({ genesis, ...options }).pipe(Layer.provide([Mempool.layerDefault, ordering]))
 
-/** Runs work on a fresh sequencer that has this foundation to itself. */
-export const onSequencer = <A, E, R>(
-  work: Effect.Effect<A, E, R>,
-  options: Partial<Sequencer.SequencerOptions> = {}
-) => work.pipe(Effect.provide(sequencerWith(options)))
+/** Wei that an account has behind a block. */
+export const balanceAt = (address: Address, blockNumber: bigint) =>
+  Effect.gen(function* () {
+    const state = yield* (yield* Sequencer.Sequencer).stateAt(blockNumber)
+    return (yield* attempt(() => state.getAccount(address)))?.balance ?? 0n
+  })
