@@ -25,6 +25,7 @@ import { type CallRun, ExecutionManager, type TransactionRun } from "./Execution
 import { StateManagerHost } from "./internal/StateManagerHost.ts"
 import * as VirtualFrames from "./internal/VirtualFrames.ts"
 import * as ManagerAbi from "./ManagerAbi.ts"
+import * as OperationTrail from "./OperationTrail.ts"
 import type { FrameStart, Tracer } from "./Tracer.ts"
 
 /** Native addresses of the manager's parts on L2. */
@@ -110,12 +111,13 @@ const make = ({ callGasScale, maxTransactionGas }: Options) =>
     }: TransactionRun) {
       const calldata = ManagerAbi.encodeExecuteTransaction(context, transaction)
       const outermost = tracer === undefined ? undefined : transactionFrame(transaction)
+      const recorder = OperationTrail.recorder(MANAGER)
       const outcome = yield* run({
         state,
         caller: NODE,
         data: calldata,
         gas: maxTransactionGas,
-        listener: listenerFor(tracer, outermost)
+        listener: bothOf(recorder.listener, listenerFor(tracer, outermost))
       })
       if (!outcome.success) return yield* failureOf(outcome)
       const result = yield* decode(outcome)
@@ -136,7 +138,8 @@ const make = ({ callGasScale, maxTransactionGas }: Options) =>
         effectiveGasPrice: result.effectiveGasPrice,
         returnData: result.returnData,
         ...(result.created === ZERO_ADDRESS ? {} : { contractAddress: lower(result.created) }),
-        logs: logsOf(outcome)
+        logs: logsOf(outcome),
+        operations: bytesToHex(recorder.trail())
       }
     })
 
@@ -245,6 +248,20 @@ const listenerFor = (tracer: Tracer | undefined, outermost: FrameStart | undefin
   tracer.onFrameStart?.(outermost)
   return VirtualFrames.listener({ manager: MANAGER, tracer, outermost })
 }
+
+const bothOf = (first: EngineListener, second: EngineListener | undefined): EngineListener =>
+  second === undefined
+    ? first
+    : {
+        onMessage: (message) => {
+          first.onMessage?.(message)
+          second.onMessage?.(message)
+        },
+        onResult: (result) => {
+          first.onResult?.(result)
+          second.onResult?.(result)
+        }
+      }
 
 const endOutermost = (
   tracer: Tracer | undefined,

@@ -24,6 +24,8 @@ export const TransactionResult = Schema.Struct({
   returnData: Hex,
   /** Address of the contract that a creation transaction made, if it succeeded. */
   contractAddress: Schema.optionalWith(Address, { exact: true }),
-  logs: Schema.Array(Log)
+  logs: Schema.Array(Log),
+  /** The trail: 3 bytes for each operation of the manager, its opcode and a checksum. */
+  operations: Hex
 })
 export type TransactionResult = typeof TransactionResult.Type

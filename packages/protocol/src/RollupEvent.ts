@@ -42,6 +42,8 @@ export class TransactionExecuted extends Schema.TaggedClass<TransactionExecuted>
     effectiveGasPrice: Schema.NonNegativeBigInt,
     contractAddress: Schema.optionalWith(Address, { exact: true }),
     logs: Schema.Array(Log),
+    /** The trail of the run: 3 bytes for each operation of the ExecutionManager, opcode and checksum. */
+    operations: Schema.Uint8ArrayFromSelf,
     stateRoot: Hash32
   }
 ) {}

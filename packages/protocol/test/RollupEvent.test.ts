@@ -18,6 +18,7 @@ const executed = fc
       effectiveGasPrice: fc.bigUintN(60),
       contractAddress: hexOf(20),
       logs,
+      operations: fc.uint8Array({ maxLength: 60 }),
       stateRoot: hexOf(32)
     },
     {
@@ -29,6 +30,8 @@ const executed = fc
         "gasUsed",
         "effectiveGasPrice",
         "logs",
+        "operations",
+        "operations",
         "stateRoot"
       ]
     }

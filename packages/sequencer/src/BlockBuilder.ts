@@ -18,7 +18,7 @@ import * as RollupEvent from "@ovm/protocol/RollupEvent"
 import * as Transaction from "@ovm/protocol/Transaction"
 import { attempt, type State, type StateDiff, type StateError } from "@ovm/state-manager/State"
 import { Effect, Either, Schema } from "effect"
-import { bytesToHex, numberToHex } from "viem"
+import { bytesToHex, hexToBytes, numberToHex } from "viem"
 import type { BlockRecord } from "./ChainLog.ts"
 
 /** What is left of the block's gas does not cover the transaction's limit. It fits a later block. */
@@ -160,6 +160,7 @@ export const executedEvent = ({
     gasUsed: result.gasUsed,
     effectiveGasPrice: result.effectiveGasPrice,
     logs: result.logs,
+    operations: hexToBytes(result.operations),
     ...(result.contractAddress === undefined ? {} : { contractAddress: result.contractAddress })
   })
 

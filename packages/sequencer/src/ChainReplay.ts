@@ -5,6 +5,7 @@
 import type { EventLog } from "@ovm/event-log/EventLog"
 import type { ExecutionFault } from "@ovm/execution-manager/ExecutionError"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
+import * as OperationTrail from "@ovm/execution-manager/OperationTrail"
 import type { Tracer } from "@ovm/execution-manager/Tracer"
 import type { BlockHeader } from "@ovm/protocol/Block"
 import * as Block from "@ovm/protocol/Block"
@@ -36,6 +37,8 @@ export class ReplayDivergence extends Schema.TaggedError<ReplayDivergence>()("Re
   transaction: Schema.Option(Schema.Struct({ index: Schema.NonNegativeInt, hash: Hash32 })),
   /** Which fact differs, `gasUsed` for one. */
   what: Schema.String,
+  /** The first operation of the ExecutionManager that differs, counted from 0; none if all are the same. */
+  operation: Schema.Option(Schema.Struct({ index: Schema.NonNegativeInt, opcode: Schema.String })),
   /** As recorded. */
   expected: Schema.String,
   /** As replayed. */
@@ -46,7 +49,12 @@ export class ReplayDivergence extends Schema.TaggedError<ReplayDivergence>()("Re
       onNone: () => `block ${this.blockNumber}`,
       onSome: ({ hash, index }) => `transaction ${index} (${hash}) of block ${this.blockNumber}`
     })
-    return `Expected ${this.what} of ${where} to be ${this.expected} as recorded, found ${this.found}.`
+    const at = Option.match(this.operation, {
+      onNone: () => "",
+      onSome: ({ index, opcode }) =>
+        ` The first operation that differs is number ${index}, ${opcode}.`
+    })
+    return `Expected ${this.what} of ${where} to be ${this.expected} as recorded, found ${this.found}.${at}`
   }
 }
 
@@ -190,6 +198,17 @@ const compareExecuted = (
 ) =>
   Effect.gen(function* () {
     const found = BlockBuilder.executedEvent(executed)
+    const parting = OperationTrail.firstDifference(event.operations, found.operations)
+    if (parting !== undefined) {
+      const { expected = "no operation", found: opcode = "no operation", index } = parting
+      const same = expected === opcode ? "with other operands or another answer" : ""
+      yield* compare(
+        "operations",
+        `${event.operations.length / OperationTrail.ENTRY_BYTES} in all, ${expected} at ${index}`,
+        `${found.operations.length / OperationTrail.ENTRY_BYTES} in all, ${opcode} ${same}`.trim(),
+        { index, opcode: expected }
+      )
+    }
     yield* compare("success", event.success, found.success)
     yield* compare("gasUsed", event.gasUsed, found.gasUsed)
     yield* compare("logs", textOf(event.logs), textOf(found.logs))
@@ -207,12 +226,13 @@ const compareExecuted = (
 type Compare = (
   what: string,
   expected: string | bigint | boolean,
-  found: string | bigint | boolean
+  found: string | bigint | boolean,
+  operation?: { readonly index: number; readonly opcode: string }
 ) => Effect.Effect<undefined, ReplayDivergence>
 
 const comparison =
   (blockNumber: bigint, transaction: ReplayDivergence["transaction"]): Compare =>
-  (what, expected, found) =>
+  (what, expected, found, operation) =>
     expected === found
       ? Effect.succeed(undefined)
       : Effect.fail(
@@ -220,6 +240,7 @@ const comparison =
             blockNumber,
             transaction,
             what,
+            operation: Option.fromNullable(operation),
             expected: String(expected),
             found: String(found)
           })

@@ -170,6 +170,23 @@ describe("ChainReplay", () => {
     }).pipe(Effect.provide(EventLog.layerMemory))
   )
 
+  it.effect("names the very operation at which a replay goes another way", () =>
+    Effect.gen(function* () {
+      yield* written
+      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(ChainLog.blocks))
+      const call = records[1]?.transactions[2]
+      assert(call !== undefined)
+      // The counter loads, adds, stores, logs: as if the store had been asked something else.
+      const store = [...call.operations].findIndex((byte, at) => at % 3 === 0 && byte === 0x55)
+      const operations = call.operations.slice()
+      operations[store + 1] = (operations[store + 1] ?? 0) ^ 1
+      const error = yield* forged(withTransaction(2, { operations }), 2n)
+      assert.instanceOf(error, ReplayDivergence)
+      assert.deepStrictEqual(error.operation, Option.some({ index: store / 3, opcode: "SSTORE" }))
+      assert.include(error.message, `number ${store / 3}, SSTORE`)
+    }).pipe(Effect.provide(EventLog.layerMemory))
+  )
+
   it.effect("names a transaction that was never valid, or was put in another's place", () =>
     Effect.gen(function* () {
       yield* written

@@ -1,13 +1,9 @@
 /** Reads the virtual frames out of the native messages that the manager sends and receives. */
 import { bytesToBigInt, bytesToHex } from "viem"
-import { type Operation, operations } from "@ovm/protocol/generated/GasSchedule"
 import type { Address, Hex } from "@ovm/protocol/Primitives"
 import type { EngineListener, EngineMessage, EngineMessageResult } from "../Engine.ts"
+import { operationOf } from "../OperationTrail.ts"
 import type { FrameEnd, FrameStart, FrameType, Tracer } from "../Tracer.ts"
-
-const BY_SELECTOR: ReadonlyMap<string, Operation> = new Map(
-  operations.map((operation) => [operation.selector, operation])
-)
 
 const word = (data: Uint8Array, index: number): Uint8Array =>
   data.subarray(4 + 32 * index, 36 + 32 * index)
@@ -60,10 +56,7 @@ export const listener = (options: {
   }
 
   const onMessage = (message: EngineMessage): void => {
-    const operation =
-      message.kind === "call" && message.to === manager && message.depth > 0
-        ? BY_SELECTOR.get(bytesToHex(message.data.subarray(0, 4)))
-        : undefined
+    const operation = operationOf(message, manager)
     if (operation === undefined) {
       // An init frame's address is known as soon as it runs; nothing else native is of interest.
       pending.push({ kind: "native" })

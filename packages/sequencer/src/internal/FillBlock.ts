@@ -3,13 +3,15 @@ import type { ExecutionFault } from "@ovm/execution-manager/ExecutionError"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import type { BlockContext } from "@ovm/protocol/BlockContext"
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
-import type { State, StateError } from "@ovm/state-manager/State"
-import { Effect, Either, Option } from "effect"
+import { type State, StateError } from "@ovm/state-manager/State"
+import { Effect, Either, Option, Schema } from "effect"
 import { fromInvalidReason } from "../Admission.ts"
 import type { AdmissionError } from "../AdmissionError.ts"
 import * as BlockBuilder from "../BlockBuilder.ts"
 import type { PooledTransaction } from "../MempoolState.ts"
 import { type Candidates, Ordering } from "../Ordering.ts"
+
+const isStateError = Schema.is(StateError)
 
 export type Rejection = AdmissionError | ExecutionFault
 
@@ -90,6 +92,8 @@ const runInOrder = (block: BlockBuilder.OpenBlock, ordered: ReadonlyArray<Pooled
           }
           continue
         case "ExecutionFault": {
+          // A store that fails says nothing of the transaction: all of them wait until it works again.
+          if (isStateError(error.cause)) return yield* error.cause
           const run: Run = { nonces, rejected, fault: Option.some({ hash, fault: error }) }
           return run
         }
