@@ -31,27 +31,37 @@ library CodeStore {
         if (data.length > 2 * PIECE_SIZE) kept.third = _keepPiece(data, 2 * PIECE_SIZE);
     }
 
-    /// @notice Copies `size` bytes from `offset` on to memory, zeros behind the end.
-    function load(Kept storage kept, uint256 offset, uint256 size) internal view returns (bytes memory data) {
-        data = new bytes(size);
+    /// @notice Copies `size` bytes from `offset` on to memory at `target`, zeros behind the end of what is kept.
+    /// @param target Free memory: the words from here to the end of the last one are overwritten.
+    function copyTo(Kept storage kept, uint256 target, uint256 offset, uint256 size) internal view {
         uint256 total = kept.size;
-        if (offset >= total || size == 0) return data;
-        uint256 end = size < total - offset ? offset + size : total;
-        uint256 target;
+        uint256 end = offset >= total ? offset : size < total - offset ? offset + size : total;
+        uint256 present = end - offset;
         assembly ("memory-safe") {
-            target := add(data, 0x20)
+            // Beyond the end of calldata there are zeros, up to the end of the last word.
+            calldatacopy(add(target, present), calldatasize(), and(add(sub(size, present), 63), not(31)))
         }
         while (offset < end) {
-            uint256 index = offset / PIECE_SIZE;
             uint256 start = offset % PIECE_SIZE;
             uint256 length = end - offset;
             if (length > PIECE_SIZE - start) length = PIECE_SIZE - start;
-            address piece = index == 0 ? kept.first : index == 1 ? kept.second : kept.third;
+            address piece = _piece(kept, offset / PIECE_SIZE);
             assembly ("memory-safe") {
                 extcodecopy(piece, target, add(start, 1), length)
             }
             offset += length;
             target += length;
+        }
+    }
+
+    /// @notice Touches whatever a copy will, so that it costs little for the rest of the transaction.
+    function warm(Kept storage kept) internal view {
+        uint256 pieces = (uint256(kept.size) + PIECE_SIZE - 1) / PIECE_SIZE;
+        for (uint256 i; i < pieces; ++i) {
+            address piece = _piece(kept, i);
+            assembly ("memory-safe") {
+                pop(extcodesize(piece))
+            }
         }
     }
 
@@ -63,6 +73,10 @@ library CodeStore {
             created := create(0, add(initCode, 0x20), mload(initCode))
         }
         if (created == address(0)) revert TooLargeToKeep(code.length, PIECE_SIZE + 1);
+    }
+
+    function _piece(Kept storage kept, uint256 index) private view returns (address) {
+        return index == 0 ? kept.first : index == 1 ? kept.second : kept.third;
     }
 
     function _keepPiece(bytes calldata data, uint256 start) private returns (address) {
