@@ -1,0 +1,122 @@
+/** Programs that ask for every operation, in every state that might show in what it costs. */
+import { bytesToHex } from "viem"
+import { asm, deploying, memory } from "./Assemble.ts"
+import { addressOf, NOBODY, OTHER, SELF } from "./World.ts"
+
+/** Around a word, and well beyond one. */
+export const SIZES = [0, 1, 31, 32, 33, 1000]
+
+/** Returns as many bytes as the first word of calldata says, or reverts with them if the second is set. */
+export const RETURNER = asm(
+  "32 CALLDATALOAD @revert JUMPI 0 CALLDATALOAD 0 RETURN :revert 0 CALLDATALOAD 0 REVERT"
+)
+/** A plain account that has something. */
+export const PLAIN = addressOf(0xe0)
+
+const CONTEXT_READS = [
+  ...["ORIGIN", "GASPRICE", "COINBASE", "TIMESTAMP", "NUMBER", "PREVRANDAO", "GASLIMIT"],
+  ...["CHAINID", "SELFBALANCE", "BASEFEE", "BLOBBASEFEE", "ADDRESS", "CALLER", "CALLVALUE"]
+].map((name) => `${name} POP`)
+
+const accountReads = ["BALANCE", "EXTCODESIZE", "EXTCODEHASH"].flatMap((name) =>
+  [SELF, OTHER, PLAIN, NOBODY, "4"].map((account) => `${account} ${name} POP`)
+)
+
+const codeCopies = SIZES.flatMap((size) => [
+  `${size} 0 0 CODECOPY`,
+  `${size} 100000 0 CODECOPY`,
+  ...[OTHER, NOBODY].map((account) => `${size} 1 0 ${account} EXTCODECOPY`)
+])
+
+/** Calls `OTHER` with `inSize` bytes, the first two words of which are a size and whether to revert. */
+const callReturner = (name: string, inSize: number, outSize: number, reverts = 0): string => {
+  const value = name === "CALL" || name === "CALLCODE" ? "0" : ""
+  return `${outSize} 0 MSTORE ${reverts} 32 MSTORE ${outSize} 64 ${inSize} 0 ${value} ${OTHER} GAS ${name} POP`
+}
+
+const returnDataReads = SIZES.flatMap((size) => [
+  callReturner("STATICCALL", 64, size),
+  // The SLOAD empties the native buffer.
+  "0 SLOAD POP RETURNDATASIZE POP RETURNDATASIZE POP"
+])
+
+/** What a static frame may do as well. */
+export const READS: string = [
+  "RETURNDATASIZE POP",
+  ...CONTEXT_READS,
+  ...accountReads,
+  "299 BLOCKHASH POP 44 BLOCKHASH POP 43 BLOCKHASH POP 300 BLOCKHASH POP 0 BLOBHASH POP",
+  "0 SLOAD POP 1 SLOAD POP 0 TLOAD POP 1 TLOAD POP",
+  ...codeCopies,
+  ...returnDataReads,
+  ...["CALL", "CALLCODE", "DELEGATECALL", "STATICCALL"].flatMap((name) =>
+    SIZES.map((size, index) => callReturner(name, SIZES.at(-1 - index) ?? 0, size, index % 2))
+  ),
+  // Precompiles, plain accounts and nobody.
+  ...[4, 2, 9].map((precompile) => `0 0 100 0 ${precompile} GAS STATICCALL POP`),
+  `0 0 0 0 0 ${PLAIN} GAS CALL POP 0 0 0 0 ${NOBODY} GAS DELEGATECALL POP`,
+  `0 0 0 0 0 ${OTHER} 100 CALL POP 0 0 0 0 0 ${OTHER} 0 CALL POP`
+].join(" ")
+
+const LOGS = SIZES.flatMap((size) => [
+  `${size} 0 LOG0`,
+  `1 ${size} 0 LOG1`,
+  `2 1 ${size} 0 LOG2`,
+  `3 2 1 ${size} 0 LOG3`,
+  `4 3 2 1 ${size} 0 LOG4`
+])
+
+const valueCalls = ["CALL", "CALLCODE"].flatMap((name) =>
+  [PLAIN, OTHER, NOBODY, SELF, "4"].flatMap((to) => [
+    `0 0 0 0 1 ${to} 0 ${name} POP`,
+    `0 0 0 0 1 ${to} GAS ${name} POP`,
+    // More than it has.
+    `0 0 0 0 100000 ${to} GAS ${name} POP`
+  ])
+)
+
+const creations = (initCode: Uint8Array, value = 0): string => {
+  const { length } = initCode
+  return [
+    memory(initCode),
+    `${length} 0 ${value} CREATE POP`,
+    // The second one meets the first.
+    ...["1", "1"].map((salt) => `${salt} ${length} 0 ${value} CREATE2 POP`)
+  ].join(" ")
+}
+
+/** Initcode that reverts with `size` bytes. */
+const reverting = (size: number) => asm(`${size} 0 REVERT`)
+
+const STORES =
+  "5 7 SSTORE 6 7 SSTORE 6 7 SSTORE 0 7 SSTORE 0 7 SSTORE 0 8 SSTORE 9 0 SSTORE 1 5 TSTORE 0 5 TSTORE"
+
+/** Changes that an ordinary frame may make. */
+export const WRITES: string = [
+  STORES,
+  ...LOGS,
+  ...valueCalls,
+  ...SIZES.map((size) => creations(deploying(new Uint8Array(size)))),
+  ...SIZES.map((size) => creations(reverting(size))),
+  creations(asm("INVALID")),
+  creations(asm("STOP"), 1),
+  creations(asm("STOP"), 1_000_000)
+].join(" ")
+
+/** Runs `body` in an init frame that deposits nothing. */
+export const inInitFrame = (body: string): string => {
+  const initCode = asm(`${body} 0 0 RETURN`)
+  return `${memory(initCode)} ${initCode.length} 0 0 CREATE POP`
+}
+
+/** Runs what stands at an address in a frame of the given kind. */
+export const inFrame = (name: string, address: string): string => {
+  const value = name === "CALL" || name === "CALLCODE" ? "0" : ""
+  return `0 0 0 0 ${value} ${address} GAS ${name} POP`
+}
+
+/** A contract that lives and dies in one transaction, paying `beneficiary`. */
+export const dying = (beneficiary: string): string => {
+  const initCode = asm(`${beneficiary} SELFDESTRUCT`)
+  return `${bytesToHex(initCode)} 0 MSTORE ${initCode.length} ${32 - initCode.length} 1 CREATE POP`
+}
