@@ -18,7 +18,7 @@ export interface Perturbation {
 }
 
 const MAX_WORD = (1n << 256n) - 1n
-const AMPLE_GAS = 2_000_000_000n
+const AMPLE_GAS = 400_000_000n
 
 /** What GAS counts down from, and by, where every stretch between two of them is to cost the same. */
 const EVEN_START = 1n << 40n
