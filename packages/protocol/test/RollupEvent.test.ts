@@ -32,6 +32,7 @@ const executed = fc
         "logs",
         "operations",
         "operations",
+        "operations",
         "stateRoot"
       ]
     }
