@@ -1,8 +1,9 @@
 /** `pnpm example:uniswap`: trades on Uniswap inside the OVM, then replays every block from the log. */
 import { Command, Options } from "@effect/cli"
 import { FileSystem } from "@effect/platform"
-import { NodeContext, NodeRuntime } from "@effect/platform-node"
+import { NodeContext } from "@effect/platform-node"
 import { EventLog } from "@ovm/event-log/EventLog"
+import * as Cli from "@ovm/rollup/Cli"
 import * as Rollup from "@ovm/rollup/Rollup"
 import * as ChainReplay from "@ovm/sequencer/ChainReplay"
 import { Sequencer } from "@ovm/sequencer/Sequencer"
@@ -110,7 +111,11 @@ const tell = (logFile: string) =>
     return {
       v1: told.v1,
       v2: told.v2,
-      replay: { blocks: replayed.blocks, events: replayed.events, identical: true },
+      replay: {
+        blocks: replayed.blocks,
+        events: replayed.events,
+        identical: replayed.hash === told.hash
+      },
       asOf
     }
   })
@@ -153,5 +158,5 @@ const command = Command.make("example:uniswap", { json, log }, (options) =>
 
 Command.run(command, { name: "example:uniswap", version: "0.1.0" })(process.argv).pipe(
   Effect.provide(NodeContext.layer),
-  NodeRuntime.runMain
+  Cli.runMain
 )

@@ -1,10 +1,13 @@
 /** `ovm`: the command line. Each command lives with the component it drives; this only gathers them. */
 import { Command } from "@effect/cli"
-import { NodeContext, NodeRuntime } from "@effect/platform-node"
+import { NodeContext } from "@effect/platform-node"
 import { checkCommand } from "@ovm/safety-checker/CheckCommand"
+import * as SafetyChecker from "@ovm/safety-checker/SafetyChecker"
 import { equivalenceCommand } from "@ovm/testing/EquivalenceCommand"
 import { transpileCommand } from "@ovm/transpiler/TranspileCommand"
-import { Effect } from "effect"
+import * as Transpiler from "@ovm/transpiler/Transpiler"
+import { Effect, Layer } from "effect"
+import * as Cli from "./Cli.ts"
 
 const ovm = Command.make("ovm").pipe(
   Command.withDescription(
@@ -14,6 +17,6 @@ const ovm = Command.make("ovm").pipe(
 )
 
 Command.run(ovm, { name: "ovm", version: "0.1.0" })(process.argv).pipe(
-  Effect.provide(NodeContext.layer),
-  NodeRuntime.runMain
+  Effect.provide(Layer.mergeAll(NodeContext.layer, SafetyChecker.layer, Transpiler.layer)),
+  Cli.runMain
 )
