@@ -259,8 +259,20 @@ describe("return data", () => {
     expect(outcome.memory).toBe(`0x${"00".repeat(5)}${"ee".repeat(8)}${"00".repeat(19)}`)
     expect(opcodesPassed(passed)).toEqual([0xf1, 0x54, 0x3d, 0x54])
   })
+  it("is nothing before the first call of the straight line, and nobody is asked", async () => {
+    const opening: ReadonlyArray<Token> = ["RETURNDATASIZE", 1, "SLOAD", "POP", "RETURNDATASIZE"]
+    const { outcome, passed } = await run({ tokens: opening, answers })
+    expect(outcome.stack).toEqual([0n, 0n])
+    expect(opcodesPassed(passed)).toEqual([0x54])
+    // A loop could come back to it with return data, so behind a JUMPDEST it is asked for.
+    const behind = await run({ tokens: ["JUMPDEST", ...opening], answers })
+    expect(opcodesPassed(behind.passed)).toEqual([0x3d, 0x54, 0x3d])
+  })
   it("halts the frame if asking fails", async () => {
-    for (const tokens of [["RETURNDATASIZE"], [0, 0, 0, "RETURNDATACOPY"]]) {
+    for (const tokens of [
+      ["JUMPDEST", "RETURNDATASIZE"],
+      [0, 0, 0, "RETURNDATACOPY"]
+    ]) {
       expect((await run({ tokens, answers: {} })).outcome.end).toBe("halt")
     }
   })

@@ -48,6 +48,11 @@ const GATED: ReadonlySet<number> = new Set(
   operations.map(({ opcode }) => opcode).filter((opcode) => opcode !== Op.JUMP)
 )
 
+/** Calls and creations: what they return can be asked for afterwards. */
+const FILLS_RETURN_DATA: ReadonlySet<number> = new Set(
+  operations.filter(({ kind }) => kind === "call" || kind === "create").map(({ opcode }) => opcode)
+)
+
 export const plan = (options: {
   readonly code: Uint8Array
   readonly mode: Mode
@@ -61,6 +66,8 @@ class Planner {
   private readonly constants = new Set<number>()
   private readonly jumpDests: ReadonlySet<number>
   private hasDynamicJump = false
+  /** True in the straight line from the frame's start up to the first call: nothing was returned yet. */
+  private isBeforeCalls = true
 
   private readonly code: Uint8Array
   private readonly mode: Mode
@@ -164,8 +171,8 @@ class Planner {
       return
     }
     if (opcode === Op.JUMPI) this.hasDynamicJump = true
-    const words = this.mode === "runtime" ? CONTEXT_WORDS.get(opcode) : undefined
-    const bytes = opcode === Op.CODESIZE ? pushOf(this.code.length) : words
+    if (opcode === Op.JUMPDEST || FILLS_RETURN_DATA.has(opcode)) this.isBeforeCalls = false
+    const bytes = this.constant(opcode)
     if (bytes !== undefined) {
       this.count(opcode)
       this.steps.push({ at, bytes })
@@ -176,6 +183,14 @@ class Planner {
     } else {
       this.steps.push({ at, bytes: [opcode] })
     }
+  }
+
+  /** What needs no stub, as T or the frame's calldata knows the answer. */
+  private constant(opcode: number): ReadonlyArray<number> | undefined {
+    if (opcode === Op.CODESIZE) return pushOf(this.code.length)
+    // Hand-written code, EIP-1167's above all, uses it as a zero that costs 2 gas.
+    if (opcode === Op.RETURNDATASIZE && this.isBeforeCalls) return [Op.PUSH0]
+    return this.mode === "runtime" ? CONTEXT_WORDS.get(opcode) : undefined
   }
 
   private needsStub(opcode: number): boolean {
