@@ -5,7 +5,11 @@ export default defineWorkspace([
   {
     test: {
       name: "ovm",
-      include: ["packages/*/test/**/*.test.ts", "contracts/test/**/*.test.ts", "examples/*/test/**/*.test.ts"],
+      include: [
+        "packages/*/test/**/*.test.ts",
+        "contracts/test/**/*.test.ts",
+        "examples/*/test/**/*.test.ts"
+      ],
       testTimeout: 30_000,
       hookTimeout: 60_000,
       pool: "forks"
