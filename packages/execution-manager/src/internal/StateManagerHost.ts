@@ -5,6 +5,7 @@ import {
   concatBytes,
   hexToBytes,
   numberToBytes,
+  numberToHex,
   toFunctionSelector
 } from "viem"
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
@@ -64,8 +65,8 @@ class Arguments {
 
 type Handler = (host: StateManagerHost, call: Arguments) => Promise<Uint8Array>
 
-/** Native code lives at the end of the original's hash. */
-export const nativeAddress = (codeHash: Hash32): Address => `0x${codeHash.slice(26)}`
+/** The first native address of a run's contract code; the next code gets the next one. */
+const FIRST_NATIVE = 0x4200000000000000000000000000000000100000n
 
 export class StateManagerHost implements EngineHost {
   readonly served: Address
@@ -74,6 +75,8 @@ export class StateManagerHost implements EngineHost {
   readonly #predeployed: ReadonlyMap<Address, Uint8Array>
   /** Native code that this run has come across. */
   readonly #native = new Map<Address, Uint8Array>()
+  /** Where it stands, by the original's hash: counted, so that no two can meet at one address. */
+  readonly #nativeAddresses = new Map<Hash32, Address>()
   /** Originals that this run has come across: code and initcode by hash. */
   readonly #originals = new Map<Hash32, Uint8Array>()
   readonly #ownerOfCode = new Map<Hash32, Address>()
@@ -166,15 +169,15 @@ export class StateManagerHost implements EngineHost {
     const account = await this.#state.getAccount(address)
     if (account === undefined || account.codeHash === EMPTY_CODE_HASH) return new Uint8Array(64)
     const { codeHash } = account
-    const native = nativeAddress(codeHash)
-    if (!this.#native.has(native)) {
+    let native = this.#nativeAddresses.get(codeHash)
+    if (native === undefined) {
       const original = await this.#state.getCode(address)
       const prepared = this.#registry.prepare(original, "runtime")
       if ("refusal" in prepared) {
         throw new CodeNotExecutable({ codeHash, size: original.length, reason: prepared.refusal })
       }
       this.#originals.set(codeHash, original)
-      this.#native.set(native, prepared.transpilation.code)
+      native = this.#place(codeHash, prepared.transpilation.code)
     }
     return concatBytes([addressWord(native), hexToBytes(codeHash)])
   }
@@ -204,8 +207,14 @@ export class StateManagerHost implements EngineHost {
     const prepared = this.#registry.prepare(code, "runtime")
     if ("refusal" in prepared) return word(false)
     this.#originals.set(prepared.codeHash, code)
-    this.#native.set(nativeAddress(prepared.codeHash), prepared.transpilation.code)
     return word(true)
+  }
+
+  #place(codeHash: Hash32, executable: Uint8Array): Address {
+    const native = numberToHex(FIRST_NATIVE + BigInt(this.#native.size), { size: 20 })
+    this.#native.set(native, executable)
+    this.#nativeAddresses.set(codeHash, native)
+    return native
   }
 
   async setCode(address: Address, codeHash: Hash32): Promise<Uint8Array> {
