@@ -4,7 +4,7 @@
  */
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
 import { effectiveTip, feeCap, type Transaction, tipCap } from "@ovm/protocol/Transaction"
-import { Either, HashMap, Option } from "effect"
+import { Data, Either, HashMap, Option, Order, SortedSet } from "effect"
 import {
   AccountLimitExceeded,
   AlreadyKnown,
@@ -23,6 +23,8 @@ export interface AdmittedTransaction {
 export interface PooledTransaction extends AdmittedTransaction {
   /** Grows with every transaction that enters; earlier ones win ties. */
   readonly arrival: number
+  /** Wei per gas for the coinbase, at the base fee as it was when the transaction entered. */
+  readonly worth: bigint
 }
 
 export interface MempoolLimits {
@@ -50,13 +52,32 @@ interface SenderQueue {
 
 export interface MempoolState {
   readonly limits: MempoolLimits
-  /** Wei per gas in the next block; decides what a transaction pays, and so what is cheapest. */
+  /** Wei per gas in the next block. */
   readonly baseFeePerGas: bigint
   readonly byHash: HashMap.HashMap<Hash32, PooledTransaction>
   readonly queues: HashMap.HashMap<Address, SenderQueue>
+  /**
+   * The last transaction of every sender, the least worth first. Only these are ever evicted, so that
+   * no gap is torn; kept in order, so that a full pool stays quick.
+   */
+  readonly lasts: SortedSet.SortedSet<Last>
   readonly bytes: number
   readonly arrivals: number
 }
+
+interface Last {
+  readonly hash: Hash32
+  /** It stands behind a gap: worth less than any that can run. */
+  readonly waits: boolean
+  readonly worth: bigint
+  readonly arrival: number
+}
+
+const byWorth: Order.Order<Last> = Order.combineAll([
+  Order.mapInput(Order.reverse(Order.boolean), ({ waits }: Last) => waits),
+  Order.mapInput(Order.bigint, ({ worth }: Last) => worth),
+  Order.mapInput(Order.reverse(Order.number), ({ arrival }: Last) => arrival)
+])
 
 export type AddError = AlreadyKnown | ReplacementUnderpriced | AccountLimitExceeded | PoolFull
 
@@ -73,6 +94,7 @@ export const empty = (
   baseFeePerGas: options.baseFeePerGas ?? 0n,
   byHash: HashMap.empty(),
   queues: HashMap.empty(),
+  lasts: SortedSet.empty(byWorth),
   bytes: 0,
   arrivals: 0
 })
@@ -86,7 +108,11 @@ export const add = (
   if (HashMap.has(state.byHash, admitted.hash)) {
     return Either.left(new AlreadyKnown({ hash: admitted.hash }))
   }
-  const newcomer: PooledTransaction = { ...admitted, arrival: state.arrivals }
+  const newcomer: PooledTransaction = {
+    ...admitted,
+    arrival: state.arrivals,
+    worth: effectiveTip(admitted.transaction, state.baseFeePerGas)
+  }
   const place = findPlace(state, newcomer)
   if (Either.isLeft(place)) return Either.left(place.left)
   const cleared = place.right === undefined ? state : remove(state, place.right.hash)
@@ -105,11 +131,11 @@ export const remove = (state: MempoolState, hash: Hash32): MempoolState => {
   if (found === undefined) return state
   const queue = queueOf(state, found.sender)
   const transactions = queue.transactions.filter((other) => other.hash !== hash)
+  const without = withQueue(state, found.sender, { ...queue, transactions })
   return {
-    ...state,
+    ...without,
     byHash: HashMap.remove(state.byHash, hash),
-    bytes: state.bytes - found.raw.length,
-    queues: withQueue(state.queues, found.sender, { ...queue, transactions })
+    bytes: state.bytes - found.raw.length
   }
 }
 
@@ -119,8 +145,7 @@ export const advance = (state: MempoolState, sender: Address, nextNonce: bigint)
   if (queue.transactions.length === 0) return state
   const stale = queue.transactions.filter(({ transaction }) => transaction.nonce < nextNonce)
   const cleaned = stale.reduce((current, { hash }) => remove(current, hash), state)
-  const rest = queueOf(cleaned, sender)
-  return { ...cleaned, queues: withQueue(cleaned.queues, sender, { ...rest, nextNonce }) }
+  return withQueue(cleaned, sender, { ...queueOf(cleaned, sender), nextNonce })
 }
 
 export const withBaseFee = (state: MempoolState, baseFeePerGas: bigint): MempoolState => ({
@@ -206,11 +231,10 @@ const insert = (
   const at = behind < 0 ? transactions.length : behind
   const inOrder = [...transactions.slice(0, at), newcomer, ...transactions.slice(at)]
   return {
-    ...state,
+    ...withQueue(state, newcomer.sender, { nextNonce, transactions: inOrder }),
     arrivals: state.arrivals + 1,
     byHash: HashMap.set(state.byHash, newcomer.hash, newcomer),
-    bytes: state.bytes + newcomer.raw.length,
-    queues: HashMap.set(state.queues, newcomer.sender, { nextNonce, transactions: inOrder })
+    bytes: state.bytes + newcomer.raw.length
   }
 }
 
@@ -224,40 +248,20 @@ const shrink = (
     HashMap.size(current.byHash) > state.limits.maxTransactions ||
     current.bytes > state.limits.maxBytes
   ) {
-    const victim = cheapest(current)
-    if (victim === undefined) break
-    evicted.push(victim)
-    current = remove(current, victim.hash)
+    const victim = Option.flatMap(cheapest(current), ({ hash }) =>
+      HashMap.get(current.byHash, hash)
+    )
+    if (Option.isNone(victim)) break
+    evicted.push(victim.value)
+    current = remove(current, victim.value.hash)
   }
   return { state: current, evicted }
 }
 
-/**
- * The transaction that is worth least: one behind a gap before one that can run, then the smaller
- * tip, then the later arrival. Only a sender's last one is asked, so that no gap is torn.
- */
-const cheapest = (state: MempoolState): PooledTransaction | undefined => {
-  let worst: { last: PooledTransaction; waits: boolean; tip: bigint } | undefined
-  for (const queue of HashMap.values(state.queues)) {
-    const last = queue.transactions.at(-1)
-    if (last === undefined) continue
-    const waits = withoutGap(queue).length < queue.transactions.length
-    const candidate = { last, waits, tip: effectiveTip(last.transaction, state.baseFeePerGas) }
-    if (worst === undefined || isWorse(candidate, worst)) worst = candidate
-  }
-  return worst?.last
-}
-
-interface Worth {
-  readonly last: PooledTransaction
-  readonly waits: boolean
-  readonly tip: bigint
-}
-
-const isWorse = (left: Worth, right: Worth): boolean => {
-  if (left.waits !== right.waits) return left.waits
-  if (left.tip !== right.tip) return left.tip < right.tip
-  return left.last.arrival > right.last.arrival
+/** One behind a gap before one that can run, then the smaller tip, then the later arrival. */
+const cheapest = ({ lasts }: MempoolState): Option.Option<Last> => {
+  for (const last of SortedSet.values(lasts)) return Option.some(last)
+  return Option.none()
 }
 
 /** The queue's transactions up to the first missing nonce. */
@@ -273,11 +277,26 @@ const NO_QUEUE: SenderQueue = { nextNonce: 0n, transactions: [] }
 const queueOf = (state: MempoolState, sender: Address): SenderQueue =>
   Option.getOrElse(HashMap.get(state.queues, sender), () => NO_QUEUE)
 
-const withQueue = (
-  queues: HashMap.HashMap<Address, SenderQueue>,
-  sender: Address,
-  queue: SenderQueue
-): HashMap.HashMap<Address, SenderQueue> =>
-  queue.transactions.length === 0
-    ? HashMap.remove(queues, sender)
-    : HashMap.set(queues, sender, queue)
+/** The state with another queue of that sender; without it, if it is empty. */
+const withQueue = (state: MempoolState, sender: Address, queue: SenderQueue): MempoolState => {
+  const old = lastOf(queueOf(state, sender))
+  const last = lastOf(queue)
+  const lasts = old === undefined ? state.lasts : SortedSet.remove(state.lasts, old)
+  if (last === undefined) {
+    return { ...state, lasts, queues: HashMap.remove(state.queues, sender) }
+  }
+  return {
+    ...state,
+    lasts: SortedSet.add(lasts, last),
+    queues: HashMap.set(state.queues, sender, queue)
+  }
+}
+
+const lastOf = (queue: SenderQueue): Last | undefined => {
+  const last = queue.transactions.at(-1)
+  if (last === undefined) return undefined
+  const { arrival, hash, worth } = last
+  const waits = withoutGap(queue).length < queue.transactions.length
+  // Data, because the sorted set finds what it removes by value.
+  return Data.struct({ hash, worth, arrival, waits })
+}

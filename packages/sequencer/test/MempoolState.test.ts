@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Address } from "@ovm/protocol/Primitives"
 import { effectiveTip } from "@ovm/protocol/Transaction"
-import { Either, HashMap } from "effect"
+import { Either, HashMap, SortedSet } from "effect"
 import * as fc from "fast-check"
 import {
   AccountLimitExceeded,
@@ -239,6 +239,10 @@ const assertSound = (state: Mempool.MempoolState, nonces: ReadonlyMap<Address, b
     state.bytes
   )
   assert.isAtMost(state.bytes, bounds.maxBytes)
+  assert.sameMembers(
+    [...SortedSet.values(state.lasts)].map(({ hash }) => hash),
+    [...HashMap.values(state.queues)].map(({ transactions }) => transactions.at(-1)?.hash)
+  )
   for (const [sender, { transactions }] of state.queues) {
     assert.isAtLeast(transactions.length, 1)
     assert.isAtMost(transactions.length, bounds.maxTransactionsPerSender)

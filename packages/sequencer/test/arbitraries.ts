@@ -36,4 +36,4 @@ export const admitted = (options: {
 export const pooled = (
   arrival: number,
   options: Parameters<typeof admitted>[0]
-): PooledTransaction => ({ ...admitted(options), arrival })
+): PooledTransaction => ({ ...admitted(options), arrival, worth: BigInt(options.tip) })
