@@ -3,6 +3,7 @@ import { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import { layerReference } from "@ovm/execution-manager/ReferenceExecutionManager"
 import * as Genesis from "@ovm/protocol/Genesis"
 import { intrinsicGas } from "@ovm/protocol/IntrinsicGas"
+import { recoverSender } from "@ovm/protocol/Signature"
 import * as Transaction from "@ovm/protocol/Transaction"
 import { EMPTY_ROOT } from "@ovm/state-manager/State"
 import { layerMemory, StateManager } from "@ovm/state-manager/StateManager"
@@ -96,6 +97,45 @@ describe("Admission and the ExecutionManager", () => {
       }
       assert.isAtLeast(ran, 5)
       assert.isBelow(ran, 50)
+    }).pipe(Effect.provide(Layer.merge(layerReference(), layerMemory)))
+  )
+
+  it.effect("agree on which bytes are a signed transaction", () =>
+    Effect.gen(function* () {
+      const raw = hexToBytes(
+        yield* Effect.promise(() =>
+          alice.signTransaction({
+            type: "eip1559",
+            chainId: 420,
+            gas: 100_000n,
+            to: DAVE,
+            data: "0x00ff",
+            accessList: [{ address: DAVE, storageKeys: [`0x${"01".repeat(32)}`] }],
+            maxFeePerGas: 10n ** 10n,
+            maxPriorityFeePerGas: 1n
+          })
+        )
+      )
+      const flips = fc.sample(fc.tuple(fc.nat(raw.length - 1), fc.integer({ min: 1, max: 255 })), {
+        numRuns: 150,
+        seed: 7
+      })
+      let malformed = 0
+      for (const [at, flip] of flips) {
+        const bytes = raw.map((byte, index) => (index === at ? byte ^ flip : byte))
+        const transaction = Transaction.decode(bytes)
+        const readable = Either.isRight(Either.flatMap(transaction, recoverSender))
+        const tipFits = Either.match(transaction, {
+          onLeft: () => false,
+          onRight: (one) => Transaction.tipCap(one) <= Transaction.feeCap(one)
+        })
+        const reason = yield* verdictOfManager(bytes)
+        const isMalformed = reason?._tag === "Malformed"
+        assert.strictEqual(isMalformed, !(readable && tipFits), `byte ${at} xor ${flip}`)
+        if (isMalformed) malformed++
+      }
+      assert.isAbove(malformed, 20)
+      assert.isBelow(malformed, 130)
     }).pipe(Effect.provide(Layer.merge(layerReference(), layerMemory)))
   )
 })
