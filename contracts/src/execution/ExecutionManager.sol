@@ -70,6 +70,11 @@ contract ExecutionManager is FrameRunner {
 
     /// @dev The most frequent operations come first.
     function _operate(uint256 selector, uint256 depth) private {
+        // Told on the last gas of a frame.
+        if (selector == ABORT_SELECTOR) {
+            Frames.abort(ABORT_UNDERPRICED);
+            _reply(0);
+        }
         if (selector == Selectors.ovmSLOAD) _reply(uint256(STATE.getStorage(Frames.self(depth), bytes32(_arg(0)))));
         if (selector == Selectors.ovmSSTORE) _store(depth);
         if (selector == Selectors.ovmSTATICCALL) _callOperation(depth, OP_STATICCALL);
@@ -118,8 +123,8 @@ contract ExecutionManager is FrameRunner {
         if (selector == Selectors.ovmBLOBHASH) _reply(0);
         if (selector == Selectors.ovmSELFDESTRUCT) _selfDestruct(depth, address(uint160(_arg(0))));
         if (selector == Selectors.ovmJUMP) revert IExecutionManager.UnmappedJump(_arg(0));
-        if (selector == ABORT_SELECTOR) {
-            Frames.abort(ABORT_UNDERPRICED);
+        if (selector == FORGET_SELECTOR) {
+            Frames.setReturnData(depth, 0, 0);
             _reply(0);
         }
     }
@@ -163,11 +168,14 @@ contract ExecutionManager is FrameRunner {
     }
 
     function _copyCode(bytes32 codeHash, uint256 offset, uint256 size) private {
-        STATE.copyCode(codeHash, offset, size);
-        // The state manager's ABI-encoded answer is the manager's.
+        bytes memory message = abi.encodeCall(IStateManager.copyCode, (codeHash, offset, size));
+        address state = address(STATE);
+        // The state manager's ABI-encoded answer is the manager's. Decoded, it would take three times the memory.
         assembly ("memory-safe") {
+            let ok := call(gas(), state, 0, add(message, 0x20), mload(message), 0, 0)
             let pointer := mload(0x40)
             returndatacopy(pointer, 0, returndatasize())
+            if iszero(ok) { revert(pointer, returndatasize()) }
             return(pointer, returndatasize())
         }
     }
@@ -321,7 +329,8 @@ contract ExecutionManager is FrameRunner {
                 gasPrice: price,
                 data: transaction.data
             }),
-            transaction.nonce
+            transaction.nonce,
+            GasSchedule.RETURN_BYTES_MAX
         );
         outcome.gasUsed += intrinsic;
         outcome.transactionHash = transaction.transactionHash;
@@ -336,7 +345,7 @@ contract ExecutionManager is FrameRunner {
         (BlockContext memory context, CallMessage memory message) =
             abi.decode(msg.data[4:], (BlockContext, CallMessage));
         (uint256 nonce,,) = STATE.getAccount(message.from);
-        _finish(_executeCall(context, message, uint64(nonce)));
+        _finish(_executeCall(context, message, uint64(nonce), type(uint256).max));
     }
 
     /// @dev Checks what the transaction promises against the block, and answers wei per gas.
@@ -388,8 +397,9 @@ contract ExecutionManager is FrameRunner {
         STATE.setBalance(sender, balance - uint256(transaction.gasLimit) * price);
     }
 
-    /// @dev What both entry points come down to: runs the outermost frame in the block's context. `nonce` is the one the transaction was signed with.
-    function _executeCall(BlockContext memory context, CallMessage memory message, uint64 nonce)
+    /// @dev What both entry points come down to: runs the outermost frame in the block's context. `nonce` is the one
+    /// the transaction was signed with; of the return data the outcome keeps `returnLimit` bytes.
+    function _executeCall(BlockContext memory context, CallMessage memory message, uint64 nonce, uint256 returnLimit)
         private
         returns (ExecutionOutcome memory result)
     {
@@ -400,7 +410,8 @@ contract ExecutionManager is FrameRunner {
         uint256 required = message.gas + message.gas / 16 + RUN_OVERHEAD;
         if (message.isCreation) required += CREATION_OVERHEAD_PER_BYTE * message.data.length;
         if (gasleft() < required) revert IExecutionManager.NotEnoughGas(required, gasleft());
-        Outcome memory outcome = message.isCreation ? _createOutermost(message, nonce) : _callOutermost(message);
+        Outcome memory outcome =
+            message.isCreation ? _createOutermost(message, nonce, returnLimit) : _callOutermost(message, returnLimit);
         result.success = outcome.success;
         result.gasUsed = outcome.gasUsed;
         result.effectiveGasPrice = message.gasPrice;
@@ -417,14 +428,14 @@ contract ExecutionManager is FrameRunner {
         }
     }
 
-    function _callOutermost(CallMessage memory message) private returns (Outcome memory) {
+    function _callOutermost(CallMessage memory message, uint256 returnLimit) private returns (Outcome memory) {
         Call memory c;
         c.opcode = OP_CALL;
         c.self = message.from;
         c.gas = message.gas;
         c.target = message.to;
         c.value = message.value;
-        c.returnAllowance = type(uint256).max;
+        c.returnAllowance = returnLimit;
         c.inputSize = message.data.length;
         bytes memory room = new bytes(96 + message.data.length);
         bytes memory data = message.data;
@@ -437,7 +448,10 @@ contract ExecutionManager is FrameRunner {
         return _call(c);
     }
 
-    function _createOutermost(CallMessage memory message, uint64 nonce) private returns (Outcome memory outcome) {
+    function _createOutermost(CallMessage memory message, uint64 nonce, uint256 returnLimit)
+        private
+        returns (Outcome memory outcome)
+    {
         (, uint256 balance,) = STATE.getAccount(message.from);
         if (balance < message.value) return outcome;
         Creation memory c;
@@ -445,7 +459,7 @@ contract ExecutionManager is FrameRunner {
         c.account = AddressDerivation.create(message.from, nonce);
         c.value = message.value;
         c.gas = message.gas;
-        c.returnAllowance = type(uint256).max;
+        c.returnAllowance = returnLimit;
         c.initCode = message.data;
         return _create(c);
     }

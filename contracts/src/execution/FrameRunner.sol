@@ -29,11 +29,13 @@ abstract contract FrameRunner is Gate {
     /// @dev Gas between the last reading before a native CREATE and the CREATE, the burn's own cost included.
     uint256 private constant CREATE_APPROACH = 117;
     /// @dev Gas from a native CREATE to the reading behind it.
-    uint256 private constant CREATE_DEPARTURE = 5;
+    uint256 private constant CREATE_DEPARTURE = 2;
     /// @dev Price of the opcode CREATE (G_create).
     uint256 private constant CREATE_GAS = 32000;
     /// @dev Room for the work of a creating frame around its CREATE.
     uint256 private constant CREATION_FRAME_GAS = 5000;
+    /// @dev What a creating frame needs for its reply, revert data aside: below CREATION_GAS_MIN / 63.
+    uint256 private constant CREATION_REPLY_GAS = 150;
     /// @dev What stands before the revert data in a creating frame's reply: native address and gas used.
     uint256 private constant CREATION_REPLY_BYTES = 64;
     /// @dev Selector of the message with which the manager asks itself for a creating frame.
@@ -48,6 +50,8 @@ abstract contract FrameRunner is Gate {
     }
 
     /// @param depth Depth of the frame that calls; zero for a transaction.
+    /// @param returnAllowance Gas that the caller can pay for return data. A transaction pays nothing for it: bytes that
+    /// its outcome keeps.
     /// @param input Where 96 free bytes stand, and behind them the input.
     struct Call {
         uint256 depth;
@@ -85,14 +89,14 @@ abstract contract FrameRunner is Gate {
 
     function _call(Call memory c) internal returns (Outcome memory outcome) {
         if (c.depth > GasSchedule.CALL_DEPTH_MAX) return outcome;
+        if (c.target == LEDGER && c.self == WETH && c.opcode == OP_CALL) {
+            outcome.success = _moveBalance(c);
+            return outcome;
+        }
         if (c.value != 0 && c.opcode != OP_DELEGATECALL) {
             // CALLCODE keeps the value where it is, but must have it.
             address to = c.opcode == OP_CALL ? c.target : c.self;
             if (!STATE.transfer(c.self, to, c.value)) return outcome;
-        }
-        if (c.target == LEDGER && c.self == WETH && c.opcode == OP_CALL) {
-            outcome.success = _moveBalance(c);
-            return outcome;
         }
         bool ran;
         if (c.target != address(0) && uint160(c.target) <= PRECOMPILE_MAX) {
@@ -158,21 +162,27 @@ abstract contract FrameRunner is Gate {
                 used := sub(before, gas())
             }
         }
+        if (Frames.aborted() != 0) _unwindManager(c.depth);
         outcome.success = ok;
         outcome.gasUsed = used - CALL_OVERHEAD;
-        _takeReturnData(outcome, c.returnAllowance, 0);
-        if (Frames.aborted() != 0) _unwindManager(c.depth);
+        if (!_takeReturnData(outcome, c.depth, c.returnAllowance, 0)) {
+            assembly ("memory-safe") {
+                mstore(0, RETURN_DATA_TOO_EXPENSIVE)
+                revert(0, 0x20)
+            }
+        }
     }
 
     function _create(Creation memory c) internal returns (Outcome memory outcome) {
         (uint256 nonce,, bytes32 codeHash) = STATE.getAccount(c.account);
-        bool collides = nonce != 0 || (codeHash != 0 && codeHash != EMPTY_CODE_HASH) || STATE.hasStorage(c.account);
+        bool fails = c.gas < GasSchedule.CREATION_GAS_MIN || nonce != 0 || (codeHash != 0 && codeHash != EMPTY_CODE_HASH) || STATE.hasStorage(c.account);
         bool ok;
         bytes32 initCodeHash;
         bytes memory executable;
-        if (!collides) (ok, initCodeHash, executable) = STATE.prepareInitCode(c.initCode);
+        if (!fails) (ok, initCodeHash, executable) = STATE.prepareInitCode(c.initCode);
         if (!ok) {
-            // As in Ethereum a collision uses up the gas that was forwarded; so does initcode that can't be run.
+            // As in Ethereum a collision uses up the gas that was forwarded; so do initcode that can't be run and gas
+            // that nothing can be created with.
             outcome.gasUsed = c.gas;
             return outcome;
         }
@@ -191,16 +201,20 @@ abstract contract FrameRunner is Gate {
             })
         );
         address native = _createNative(c, outcome, executable);
+        uint256 replied;
+        assembly ("memory-safe") {
+            replied := returndatasize()
+        }
+        if (Frames.aborted() != 0) _unwindManager(c.depth);
+        if (replied < CREATION_REPLY_BYTES) _starved(c.depth);
         Frames.pop(c.depth + 1);
         if (native != address(0)) {
             outcome.success = true;
             outcome.created = c.account;
             if (native.code.length != 0) STATE.setCode(c.account, native.codehash);
         } else {
-            _takeReturnData(outcome, c.returnAllowance, CREATION_REPLY_BYTES);
-        }
-        if (Frames.aborted() != 0) _unwindManager(c.depth);
-        if (!outcome.success) {
+            // Nothing to undo natively: the init frame reverted. Too much to say is as if it ran out of gas.
+            if (!_takeReturnData(outcome, c.depth, c.returnAllowance, CREATION_REPLY_BYTES)) outcome.gasUsed = c.gas;
             Frames.setCreated(c.account, false);
             STATE.setNonce(c.account, 0);
             if (c.value != 0) STATE.transfer(c.account, c.self, c.value);
@@ -223,7 +237,6 @@ abstract contract FrameRunner is Gate {
             mstore(executable, or(shl(224, CREATE_NATIVE), level))
             pop(call(supplied, address(), 0, executable, add(size, 32), 0, 0x40))
             mstore(executable, size)
-            if lt(returndatasize(), 0x40) { revert(0, 0) }
             native := mload(0)
             used := mload(0x20)
         }
@@ -236,7 +249,8 @@ abstract contract FrameRunner is Gate {
     }
 
     /// @dev The frame that creates: burns down to the level and answers the native address, the gas that the init frame
-    /// used and, behind them, its revert data.
+    /// used and, behind them, its revert data. All that is left for that is 1/63 of the init frame's gas and what it did
+    /// not use: revert data that costs more to copy is left out, and the init frame counts as out of gas.
     function _serveCreation() internal {
         address burner = BURNER;
         assembly ("memory-safe") {
@@ -247,25 +261,39 @@ abstract contract FrameRunner is Gate {
             if lt(gas(), add(target, 200)) { revert(0, 0) }
             pop(staticcall(sub(gas(), target), burner, 0, 0, 0, 0))
             let native := create(0, 0x80, size)
-            let used := sub(level, add(gas(), CREATE_DEPARTURE))
+            let left := gas()
+            let used := sub(level, add(left, CREATE_DEPARTURE))
+            let data := 0
+            if iszero(native) {
+                data := returndatasize()
+                let words := shr(5, add(data, 31))
+                if gt(add(CREATION_REPLY_GAS, add(mul(words, 6), shr(8, mul(words, words)))), left) {
+                    used := sub(level, shr(6, level))
+                    data := 0
+                }
+                returndatacopy(0x40, 0, data)
+            }
             mstore(0, native)
             mstore(0x20, used)
-            if iszero(native) { returndatacopy(0x40, 0, returndatasize()) }
-            return(0, add(0x40, mul(iszero(native), returndatasize())))
+            return(0, add(0x40, data))
         }
     }
 
-    /// @dev Copies what the native frame returned behind the first `skip` bytes, if the caller can pay for it; else undoes the whole operation.
-    function _takeReturnData(Outcome memory outcome, uint256 allowance, uint256 skip) private pure {
+    /// @dev Copies what the native frame returned behind the first `skip` bytes, if the caller can pay for it; else
+    /// leaves it empty and answers false.
+    function _takeReturnData(Outcome memory outcome, uint256 depth, uint256 allowance, uint256 skip)
+        private
+        pure
+        returns (bool affordable)
+    {
         uint256 size;
         assembly ("memory-safe") {
             size := sub(returndatasize(), skip)
         }
-        if (_sizePrice(size, GasSchedule.RETURN_WORD_GAS) > allowance) {
-            assembly ("memory-safe") {
-                mstore(0, RETURN_DATA_TOO_EXPENSIVE)
-                revert(0, 0x20)
-            }
+        if (depth == 0) {
+            if (size > allowance) size = allowance;
+        } else if (_sizePrice(size, GasSchedule.RETURN_WORD_GAS) > allowance) {
+            return false;
         }
         uint256 data;
         assembly ("memory-safe") {
@@ -277,6 +305,7 @@ abstract contract FrameRunner is Gate {
         }
         outcome.data = data;
         outcome.dataSize = size;
+        return true;
     }
 
     /// @dev ILedger.move: only the WETH predeploy gets here.

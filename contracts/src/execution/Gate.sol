@@ -23,6 +23,10 @@ abstract contract Gate {
     uint256 internal constant RETURN_DATA_TOO_EXPENSIVE = 0x8f7a3f21;
     /// @dev Selector of the gate's own message `abort()`, no function of the manager's interface.
     uint256 internal constant ABORT_SELECTOR = 0x35a063b4;
+    /// @dev Selector of the gate's own message `forgetReturnData()`.
+    uint256 internal constant FORGET_SELECTOR = 0x5b8bbf2a;
+    /// @dev Gas that an operation's work can't use up, so that an abort can still be told. Below HEADROOM_GAS.
+    uint256 private constant ABORT_RESERVE = 900;
 
     // Gas of a gate's frame outside the two readings of the gas left, by the way through it. `ConstantGas.test.ts`
     // holds them to the unit.
@@ -59,17 +63,18 @@ abstract contract Gate {
         uint256 price = profile >> 8;
         uint256 args = (profile >> 4) & 15;
         _demand(entryGas, price);
-        uint256 result;
         assembly ("memory-safe") {
             mstore(0, shl(224, selector))
             if args {
                 mstore(4, tload(1))
                 if gt(args, 1) { mstore(36, tload(2)) }
             }
-            if iszero(call(gas(), caller(), 0, 0, add(4, shl(5, args)), 0, 0x20)) { invalid() }
+        }
+        if (!_ask(0, 4 + 32 * args)) _halt();
+        uint256 result;
+        assembly ("memory-safe") {
             result := mload(0)
         }
-        _unwindIfAborted();
         _leave(entryGas + WORD_FRAME_GAS - price, result, 0, 0);
     }
 
@@ -106,10 +111,7 @@ abstract contract Gate {
             }
             _demand(entryGas, price);
         }
-        assembly ("memory-safe") {
-            if iszero(call(gas(), caller(), 0, message, sub(cursor, message), 0, 0)) { invalid() }
-        }
-        _unwindIfAborted();
+        if (!_ask(message, cursor - message)) _halt();
         if (kind >= GasSchedule.KIND_LOG) _leave(entryGas + INPUT_FRAME_GAS - price, 0, 0, 0);
         uint256 data;
         uint256 size;
@@ -174,15 +176,10 @@ abstract contract Gate {
             cursor := add(cursor, 32)
         }
         cursor = _appendData(message, cursor);
-        bool ok;
-        assembly ("memory-safe") {
-            ok := call(gas(), caller(), 0, message, sub(cursor, message), 0, 0)
-        }
         uint256 result;
         uint256 size;
         uint256 used;
-        if (ok) {
-            _unwindIfAborted();
+        if (_ask(message, cursor - message)) {
             assembly ("memory-safe") {
                 returndatacopy(message, 0, returndatasize())
                 result := mload(message)
@@ -192,9 +189,7 @@ abstract contract Gate {
             price += _sizePrice(size, GasSchedule.RETURN_WORD_GAS);
         } else {
             // Outlived only if the callee returned more than the caller can pay: as if the callee ran out of gas.
-            assembly ("memory-safe") {
-                if iszero(eq(returndatasize(), 0x20)) { invalid() }
-            }
+            _forgetReturnData();
             used = forwarded;
         }
         _leave(entryGas + stipend + CALL_FRAME_GAS - price - used, result, message + 0x80, size);
@@ -203,10 +198,36 @@ abstract contract Gate {
     /// @dev Halts the frame, as out of gas, if `price` and the headroom for its burn can't be paid. Answers their sum.
     function _demand(uint256 entryGas, uint256 price) private pure returns (uint256 demanded) {
         demanded = price + price / GasSchedule.HEADROOM_DIVISOR + GasSchedule.HEADROOM_GAS;
-        if (entryGas < demanded) {
-            assembly ("memory-safe") {
-                invalid()
-            }
+        if (entryGas < demanded) _halt();
+    }
+
+    /// @dev Ends the frame as out of gas.
+    function _halt() private pure {
+        assembly ("memory-safe") {
+            invalid()
+        }
+    }
+
+    /// @dev Has the manager do the work; the first word of its reply is left at 0. Answers false if it refused, which it
+    /// never does without a reason: a revert without data means that the work ran out of gas that the price paid for.
+    function _ask(uint256 message, uint256 size) private returns (bool ok) {
+        uint256 replied;
+        assembly ("memory-safe") {
+            ok := call(sub(gas(), ABORT_RESERVE), caller(), 0, message, size, 0, 0x20)
+            replied := returndatasize()
+        }
+        if (replied == 0) {
+            if (!ok) _abort();
+            _unwind();
+        }
+    }
+
+    /// @dev The manager undid the call, and with it that the frame's return data is empty now.
+    function _forgetReturnData() private {
+        assembly ("memory-safe") {
+            if iszero(eq(returndatasize(), 0x20)) { invalid() }
+            mstore(0, shl(224, FORGET_SELECTOR))
+            pop(call(gas(), caller(), 0, 0, 4, 0, 0))
         }
     }
 
@@ -227,31 +248,34 @@ abstract contract Gate {
         }
     }
 
-    /// @dev An empty reply means that the run is aborted. Tells the stub to end its frame without undoing anything, so
-    /// that the manager's abort flag survives.
-    function _unwindIfAborted() private {
+    /// @dev Tells the manager that the run can't be judged, and ends the frame.
+    function _abort() private {
         assembly ("memory-safe") {
-            if iszero(returndatasize()) {
-                tstore(0, ABORTED)
-                mstore8(0, 1)
-                return(0, 1)
-            }
+            mstore(0, shl(224, ABORT_SELECTOR))
+            pop(call(gas(), caller(), 0, 0, 4, 0, 0))
+        }
+        _unwind();
+    }
+
+    /// @dev Tells the stub to end its frame without undoing anything, so that the manager's abort flag survives.
+    function _unwind() private {
+        assembly ("memory-safe") {
+            tstore(0, ABORTED)
+            mstore8(0, 1)
+            return(0, 1)
         }
     }
 
     /// @dev Leaves the result, burns gas down to `target` and returns `size` bytes at `data`.
     function _leave(uint256 target, uint256 result, uint256 data, uint256 size) private {
         address burner = BURNER;
+        uint256 left;
         assembly ("memory-safe") {
             tstore(0, result)
-            let left := gas()
-            if lt(left, target) {
-                mstore(0, shl(224, ABORT_SELECTOR))
-                pop(call(gas(), caller(), 0, 0, 4, 0, 0))
-                tstore(0, ABORTED)
-                mstore8(0, 1)
-                return(0, 1)
-            }
+            left := gas()
+        }
+        if (left < target) _abort();
+        assembly ("memory-safe") {
             pop(staticcall(sub(left, target), burner, 0, 0, 0, 0))
             return(data, size)
         }

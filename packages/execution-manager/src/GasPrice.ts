@@ -25,7 +25,7 @@ export interface Forwarding {
 }
 
 /** Gas of the gate's frame before it reads how much there is. */
-export const GATE_ENTRY_GAS = 37n
+export const GATE_ENTRY_GAS = 35n
 
 const INPUT_WORD_GAS: Readonly<Record<OperationKind, bigint>> = {
   word: 0n,

@@ -53,7 +53,7 @@ export const READS: string = [
     SIZES.map((size, index) => callReturner(name, SIZES.at(-1 - index) ?? 0, size, index % 2))
   ),
   // Precompiles, plain accounts and nobody.
-  ...[4, 2, 9].map((precompile) => `0 0 100 0 ${precompile} GAS STATICCALL POP`),
+  ...[4, 2, 3].map((precompile) => `0 0 100 0 ${precompile} GAS STATICCALL POP`),
   `0 0 0 0 0 ${PLAIN} GAS CALL POP 0 0 0 0 ${NOBODY} GAS DELEGATECALL POP`,
   `0 0 0 0 0 ${OTHER} 100 CALL POP 0 0 0 0 0 ${OTHER} 0 CALL POP`
 ].join(" ")
@@ -77,12 +77,8 @@ const valueCalls = ["CALL", "CALLCODE"].flatMap((name) =>
 
 const creations = (initCode: Uint8Array, value = 0): string => {
   const { length } = initCode
-  return [
-    memory(initCode),
-    `${length} 0 ${value} CREATE POP`,
-    // The second one meets the first.
-    ...["1", "1"].map((salt) => `${salt} ${length} 0 ${value} CREATE2 POP`)
-  ].join(" ")
+  // A salt that nothing else uses: a second run in the same world meets the first one's contracts.
+  return `${memory(initCode)} ${length} 0 ${value} CREATE POP GAS ${length} 0 ${value} CREATE2 POP`
 }
 
 /** Initcode that reverts with `size` bytes. */
@@ -98,10 +94,16 @@ export const WRITES: string = [
   ...valueCalls,
   ...SIZES.map((size) => creations(deploying(new Uint8Array(size)))),
   ...SIZES.map((size) => creations(reverting(size))),
-  creations(asm("INVALID")),
   creations(asm("STOP"), 1),
   creations(asm("STOP"), 1_000_000)
 ].join(" ")
+
+/** Each uses up the gas it forwards: an init frame that halts, one that meets an account, a failing precompile. */
+export const WASTES: ReadonlyArray<string> = [
+  `${memory(asm("INVALID"))} 1 0 0 CREATE POP`,
+  "1 0 0 0 CREATE2 POP 1 0 0 0 CREATE2 POP",
+  "0 0 0 0 9 GAS STATICCALL POP"
+]
 
 /** Runs `body` in an init frame that deposits nothing. */
 export const inInitFrame = (body: string): string => {
