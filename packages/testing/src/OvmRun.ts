@@ -20,18 +20,28 @@ import { type Resupplied, resupply, signTransaction } from "./SignedTransaction.
 import type { CaseEnvironment, StateTestCase } from "./StateTestFixture.ts"
 import { type AccountState, accountOf, isEmpty, type WorldState, word } from "./WorldState.ts"
 
+/** How EVM gas becomes OVM gas in one way to run a case. */
+interface Scaling {
+  /** OVM gas for one unit that a call asks for. */
+  readonly callGas: bigint
+  /** OVM gas for one unit that the transaction has. */
+  readonly supply: bigint
+}
+
 /**
- * OVM gas that stands for one unit of EVM gas, in what a transaction gets and in what a call asks
- * for. An operation costs between once and some thousand times its EVM price, so no one scale keeps
- * every number written into code what it was: most cases fit the first, some another.
+ * An operation costs between once and some thousand times its EVM price, so no one scale keeps every
+ * number written into code what it was: most cases fit the first, some another. The first supply is
+ * modest, for the sake of code that runs until its gas is gone, as it would with any supply.
  */
-const GAS_SCALES: Arr.NonEmptyReadonlyArray<bigint> = [64n, 4096n, GasSchedule.CALL_GAS_SCALE]
-/** Of the transaction's gas at least: at the schedule's own scale its prices would decide too much. */
-const SUPPLY_SCALE_MIN = 64n
+const SCALINGS: Arr.NonEmptyReadonlyArray<Scaling> = [
+  { callGas: 64n, supply: 4n },
+  { callGas: 4096n, supply: 64n },
+  { callGas: GasSchedule.CALL_GAS_SCALE, supply: 64n }
+]
 /** Gas on top, so that a transaction with hardly any EVM gas left can pay OVM prices. */
 const GAS_FLOOR = 20_000_000n
 /** Beyond this an endless loop would keep the machine for minutes. */
-const GAS_CEILING = 20_000_000_000n
+const GAS_CEILING = 2_000_000_000n
 
 /** The OVM as a machine that runs cases. */
 export class Ovm extends Context.Tag("@ovm/testing/Ovm")<Ovm, OvmMachine>() {}
@@ -45,12 +55,12 @@ const build: Effect.Effect<OvmMachine, never, Scope.Scope> = Effect.gen(function
     )
   )
   const states = Context.get(below, StateManager.StateManager)
-  const runs = yield* Effect.forEach(GAS_SCALES, (callGasScale) =>
+  const runs = yield* Effect.forEach(SCALINGS, (scaling) =>
     Effect.gen(function* () {
-      const options = { callGasScale, maxTransactionGas: 2n ** 64n }
+      const options = { callGasScale: scaling.callGas, maxTransactionGas: 2n ** 64n }
       const layer = Reference.layerWith(options).pipe(Layer.provide(Layer.succeedContext(below)))
       const manager = Context.get(yield* Layer.build(Layer.orDie(layer)), ExecutionManager)
-      return (stateTest: StateTestCase) => runCase({ callGasScale, manager, states, stateTest })
+      return (stateTest: StateTestCase) => runCase({ scaling, manager, states, stateTest })
     })
   )
   const [run] = runs
@@ -71,17 +81,17 @@ const oversize: OvmMachine["oversize"] = ({ code, mode }) =>
 
 const runCase = Effect.fn("OvmRun.runCase")(
   function* (options: {
-    readonly callGasScale: bigint
+    readonly scaling: Scaling
     readonly manager: typeof ExecutionManager.Service
     readonly states: typeof StateManager.StateManager.Service
     readonly stateTest: StateTestCase
   }) {
-    const { callGasScale, manager, states, stateTest } = options
+    const { manager, scaling, states, stateTest } = options
     const { environment, expectation, transaction } = stateTest
     // A transaction that must be refused is sent as it is: more gas might make it valid.
     const supplied: Resupplied =
       expectation?.exception === undefined
-        ? resupply(stateTest, ovmGasLimit(transaction.gasLimit, callGasScale))
+        ? resupply(stateTest, ovmGasLimit(transaction.gasLimit, scaling))
         : { pre: stateTest.pre, transaction, topUp: 0n }
     const raw = yield* signTransaction(supplied.transaction, environment)
     const state = yield* states.open(states.emptyRoot)
@@ -101,8 +111,8 @@ const runCase = Effect.fn("OvmRun.runCase")(
   Effect.catchAllDefect((cause) => Effect.fail(new MachineFault({ machine: "OVM", cause })))
 )
 
-const ovmGasLimit = (limit: bigint, scale: bigint): bigint => {
-  const wanted = limit * (scale < SUPPLY_SCALE_MIN ? SUPPLY_SCALE_MIN : scale) + GAS_FLOOR
+const ovmGasLimit = (limit: bigint, { supply }: Scaling): bigint => {
+  const wanted = limit * supply + GAS_FLOOR
   if (wanted <= GAS_CEILING) return wanted
   return limit < GAS_CEILING ? GAS_CEILING : limit
 }

@@ -18,7 +18,9 @@ export interface Perturbation {
 }
 
 const MAX_WORD = (1n << 256n) - 1n
-const AMPLE_GAS = 400_000_000n
+const SUPPLY_CEILING = 400_000_000n
+/** As much as the OVM has at most: what only so much gas makes happen must be seen. */
+const AMPLE_GAS = 2_000_000_000n
 
 /** What GAS counts down from, and by, where every stretch between two of them is to cost the same. */
 const EVEN_START = 1n << 40n
@@ -39,16 +41,23 @@ const NONE: Perturbation = {
 }
 
 /** More gas for the transaction, but not so much that an endless loop keeps a machine for minutes. */
-const supply = (factor: bigint) => (limit: bigint) => {
-  const wanted = limit * factor
-  if (wanted <= AMPLE_GAS) return wanted
-  return limit < AMPLE_GAS ? AMPLE_GAS : limit
-}
+const supply =
+  (factor: bigint, ceiling = SUPPLY_CEILING) =>
+  (limit: bigint) => {
+    const wanted = limit * factor
+    if (wanted <= ceiling) return wanted
+    return limit < ceiling ? ceiling : limit
+  }
 
 /** From the mildest to the roughest; each on its own first, then together as in the OVM. */
 export const PERTURBATIONS: ReadonlyArray<Perturbation> = [
   { ...NONE, name: "the gas supply of the transaction (x2)", gasLimit: supply(2n) },
   { ...NONE, name: "the gas supply of the transaction (x40)", gasLimit: supply(40n) },
+  {
+    ...NONE,
+    name: "the gas supply of the transaction (x1000)",
+    gasLimit: supply(1000n, AMPLE_GAS)
+  },
   { ...NONE, name: "the values that GAS returns (x3)", gasValue: scale(3n) },
   {
     ...NONE,
@@ -73,9 +82,8 @@ export const PERTURBATIONS: ReadonlyArray<Perturbation> = [
   },
   {
     ...NONE,
-    name: "the share of its gas that a frame may hand on (15/16) and the gas supply (x40)",
-    gasLimit: supply(40n),
-    forward: (handed, left) => least(handed, left - left / 16n)
+    name: "the share of its gas that a frame may hand on (3/4)",
+    forward: (handed, left) => least(handed, left - left / 4n)
   },
   {
     ...NONE,

@@ -163,18 +163,19 @@ const execute = (options: {
 
 interface EnteredMessage {
   readonly to?: EthAddress | undefined
-  readonly codeAddress?: EthAddress
+  readonly codeAddress: EthAddress
   readonly data: Uint8Array
 }
 
 const collect = async (
   { state }: PlainVm,
   codes: Array<ExecutedCode> | undefined,
-  { codeAddress, data, to }: EnteredMessage
+  message: EnteredMessage
 ): Promise<void> => {
   if (codes === undefined) return
-  if (to === undefined) codes.push({ code: data, mode: "init" })
-  else codes.push({ code: await state.getCode(codeAddress ?? to), mode: "runtime" })
+  // A creation has no code address: merely asking for it throws.
+  if (message.to === undefined) codes.push({ code: message.data, mode: "init" })
+  else codes.push({ code: await state.getCode(message.codeAddress), mode: "runtime" })
 }
 
 const blockOf = ({ common }: PlainVm, environment: CaseEnvironment) =>

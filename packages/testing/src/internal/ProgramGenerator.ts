@@ -48,6 +48,7 @@ const BINARY = [
   OP.SDIV,
   OP.MOD,
   OP.SMOD,
+  OP.EXP,
   OP.SIGNEXTEND,
   OP.LT,
   OP.GT,

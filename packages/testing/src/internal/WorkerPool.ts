@@ -14,7 +14,7 @@ export interface FileOfCases {
 
 const TASK_SIZE = 40
 /** Time that one case may take, and a bundle of them before it is taken apart. */
-const CASE_TIME = Duration.minutes(4)
+const CASE_TIME = Duration.minutes(10)
 const WORKER = fileURLToPath(new URL("./CaseWorker.ts", import.meta.url))
 
 /** Judges all cases, `jobs` processes at a time, and answers in the order of the cases. */
