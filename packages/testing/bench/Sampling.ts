@@ -1,5 +1,17 @@
 /** Times, and what is said of them: medians, so that one hiccup of a busy machine decides nothing. */
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
+
+/** Both machines must have done the same work, or times mean nothing. */
+export class WorkDiffers extends Schema.TaggedError<WorkDiffers>()("WorkDiffers", {
+  workload: Schema.String,
+  what: Schema.String,
+  expected: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `Expected ${this.what} of ${this.workload} in the OVM to be ${this.expected} as in the EVM, found ${this.found}.`
+  }
+}
 
 export const nowMs = (): number => performance.now()
 

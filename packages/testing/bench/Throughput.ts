@@ -6,25 +6,13 @@ import type { Address } from "@ovm/protocol/Primitives"
 import * as ChainReplay from "@ovm/sequencer/ChainReplay"
 import type { ChainBlock } from "@ovm/sequencer/ChainIndex"
 import { Sequencer } from "@ovm/sequencer/Sequencer"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import { hexToBytes } from "viem"
 import { BALANCE, CHAIN_ID, genesisOf } from "./Actors.ts"
 import { type EvmBlock, type EvmNode, makeEvmNode } from "./EvmNode.ts"
 import { layerNode, layerReplay, type OvmPart } from "./OvmNode.ts"
-import { median, nowMs, Stopwatch } from "./Sampling.ts"
+import { median, nowMs, Stopwatch, WorkDiffers } from "./Sampling.ts"
 import { makeScene, prepare, type Workload } from "./Workload.ts"
-
-/** Both machines must have done the same work, or times mean nothing. */
-export class WorkDiffers extends Schema.TaggedError<WorkDiffers>()("WorkDiffers", {
-  workload: Schema.String,
-  what: Schema.String,
-  expected: Schema.String,
-  found: Schema.String
-}) {
-  override get message() {
-    return `Expected ${this.what} of ${this.workload} in the OVM to be ${this.expected} as in the EVM, found ${this.found}.`
-  }
-}
 
 export interface Side {
   readonly transactionsPerSecond: number
@@ -37,10 +25,16 @@ export interface Side {
   readonly gas: number
 }
 
+/** Of one block. A busy machine stretches the clock's time, hardly the processor's. */
+export interface Spent {
+  readonly wallMs: number
+  readonly cpuMs: number
+}
+
 export interface Replay {
-  /** Of one block: sealing it, without what the mempool does. */
-  readonly liveMs: number
-  readonly replayMs: number
+  /** Sealing a block, without what the mempool does. */
+  readonly live: Spent
+  readonly replay: Spent
 }
 
 export interface WorkloadResult {
@@ -98,8 +92,8 @@ export const measureThroughput = (options: ThroughputOptions) =>
       }
       return measured
     }).pipe(Effect.provide(layerNode({ genesis: genesisOf(actors), logFile, watch })))
-    const replayMs = yield* Effect.provide(replayTimes, layerReplay(logFile))
-    const workloads = live.map((one) => withReplay(one, replayMs))
+    const replays = yield* Effect.provide(replayTimes, layerReplay(logFile))
+    const workloads = live.map((one) => withReplay(one, replays))
     return { logFile, workloads } satisfies Throughput
   }).pipe(Effect.scoped)
 
@@ -107,7 +101,7 @@ interface BlockTimes {
   readonly number: bigint
   readonly ovm: {
     readonly totalMs: number
-    readonly sealMs: number
+    readonly seal: Spent
     readonly parts: Readonly<Record<OvmPart, number>>
     readonly gas: bigint
   }
@@ -155,9 +149,10 @@ const sealBoth = (
     const sequencer = yield* Sequencer
     const started = nowMs()
     for (const raw of raws) yield* sequencer.submit(raw)
-    const submitted = nowMs()
     takeOvm(watch)
+    const spent = startSpending()
     const block = Option.getOrThrow(yield* sequencer.seal)
+    const seal = spent()
     const sealed = nowMs()
     const parts = takeOvm(watch)
     const ordered = block.transactions.map(({ raw }) => raw)
@@ -169,7 +164,7 @@ const sealBoth = (
       number: block.header.number,
       ovm: {
         totalMs: sealed - started,
-        sealMs: sealed - submitted,
+        seal,
         parts,
         gas: block.header.gasUsed
       },
@@ -210,24 +205,37 @@ const sameWork = (workload: string, count: number, ovm: ChainBlock, evm: EvmBloc
     }
   })
 
-/** Milliseconds of each block's replay, by number: from the end of the block before to its own. */
+/** What each block's replay takes, by number: from the end of the block before to its own. */
 const replayTimes = Effect.gen(function* () {
-  const times = new Map<bigint, number>()
-  let last = nowMs()
+  const times = new Map<bigint, Spent>()
+  let spent = startSpending()
   yield* ChainReplay.replay({
     onBlock: ({ header }) =>
       Effect.sync(() => {
-        const now = nowMs()
-        times.set(header.number, now - last)
-        last = now
+        times.set(header.number, spent())
+        spent = startSpending()
       })
   })
   return times
 })
 
+const startSpending = (): (() => Spent) => {
+  const started = nowMs()
+  const cpu = process.cpuUsage()
+  return () => {
+    const { system, user } = process.cpuUsage(cpu)
+    return { wallMs: nowMs() - started, cpuMs: (user + system) / 1_000 }
+  }
+}
+
+const medianSpent = (values: ReadonlyArray<Spent>): Spent => ({
+  wallMs: median(values.map(({ wallMs }) => wallMs)),
+  cpuMs: median(values.map(({ cpuMs }) => cpuMs))
+})
+
 const withReplay = (
   { times, transactionsPerBlock, workload }: Live,
-  replayMs: ReadonlyMap<bigint, number>
+  replays: ReadonlyMap<bigint, Spent>
 ): WorkloadResult => {
   const perTransaction = (pick: (block: BlockTimes) => number) =>
     median(times.map(pick)) / transactionsPerBlock
@@ -259,8 +267,8 @@ const withReplay = (
     firstBlock: times[0]?.number ?? 0n,
     lastBlock: times.at(-1)?.number ?? 0n,
     replay: {
-      liveMs: median(times.map(({ ovm }) => ovm.sealMs)),
-      replayMs: median(times.map(({ number }) => replayMs.get(number) ?? Number.NaN))
+      live: medianSpent(times.map(({ ovm }) => ovm.seal)),
+      replay: medianSpent(times.flatMap(({ number }) => replays.get(number) ?? []))
     }
   }
 }
