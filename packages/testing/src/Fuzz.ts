@@ -62,9 +62,10 @@ export const generateCase = (seed: number): FuzzCase => {
   const random = new SeededRandom(seed)
   const count = 1 + random.below(CONTRACTS_MAX)
   const bystanders = [SENDER, COINBASE, RICH, ABSENT]
-  const program = (callees: ReadonlyArray<Address>) =>
-    generateProgram({ random, callees, bystanders, nesting: 2, size: 10 })
   const addresses = Array.from({ length: count }, (_, index) => contractAddress(index))
+  const size = random.pick([4, 10, 10, 30])
+  const program = (callees: ReadonlyArray<Address>) =>
+    generateProgram({ random, callees, everyone: addresses, bystanders, nesting: 2, size })
   return {
     seed,
     contracts: addresses.map((_, index) => program(addresses.slice(index + 1))),

@@ -7,6 +7,8 @@ export interface GeneratorOptions {
   readonly random: SeededRandom
   /** Contracts that may be called freely: calls to them can't come back round. */
   readonly callees: ReadonlyArray<Address>
+  /** Every contract, the caller's own too: called back from the outermost frame alone. */
+  readonly everyone: ReadonlyArray<Address>
   /** Accounts without code, to pay and to look at. */
   readonly bystanders: ReadonlyArray<Address>
   /** How deep initcode within initcode may still go. */
@@ -123,6 +125,7 @@ class Writer {
         [8, () => this.memory()],
         [6, () => this.log()],
         [12, () => this.call()],
+        [2, () => this.callBack()],
         [4, () => this.create()],
         [6, () => this.copy()],
         [4, () => this.returnData()],
@@ -299,8 +302,28 @@ class Writer {
       )
     }
     this.target()
+    if (random.chance(5)) this.push(300_000n)
+    else this.op(OP.GAS)
+    this.op(opcode)
+    this.keepResult()
+  }
+
+  /** Comes back round, once: only the frame that the sender called does it, and never by delegation. */
+  private callBack(): void {
+    const { random } = this
+    const { everyone } = this.options
+    const after = this.label()
+    this.op(OP.CALLER, OP.ORIGIN, OP.XOR)
+    this.pushLabel(after)
+    this.op(OP.JUMPI)
+    const opcode = random.pick([OP.CALL, OP.CALLCODE, OP.STATICCALL])
+    this.slice()
+    this.slice()
+    if (opcode !== OP.STATICCALL) this.small(3)
+    this.push(BigInt(everyone[random.below(everyone.length || 1)] ?? 0))
     this.op(OP.GAS, opcode)
     this.keepResult()
+    this.place(after)
   }
 
   private target(): void {
