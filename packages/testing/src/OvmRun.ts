@@ -88,6 +88,11 @@ const runCase = Effect.fn("OvmRun.runCase")(
   }) {
     const { manager, scaling, states, stateTest } = options
     const { environment, expectation, transaction } = stateTest
+    // The builder of a block refuses this before the manager is asked.
+    if (transaction.gasLimit > environment.gasLimit) {
+      const reason = `gas limit ${transaction.gasLimit} above the block's ${environment.gasLimit}`
+      return { _tag: "Rejected", reason, state: stateTest.pre } satisfies Outcome
+    }
     // A transaction that must be refused is sent as it is: more gas might make it valid.
     const supplied: Resupplied =
       expectation?.exception === undefined

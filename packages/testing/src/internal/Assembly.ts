@@ -78,7 +78,7 @@ const bytesOf = (
 }
 
 const push2 = (value: number): ReadonlyArray<number> => {
-  const bounded = value < 0 ? 0 : value
+  const bounded = Math.max(value, 0)
   return [PUSH2, (bounded >> 8) & 0xff, bounded & 0xff]
 }
 
