@@ -26,8 +26,8 @@ import { ecrecover } from "./internal/Crypto.ts"
 import { NativeWorld } from "./internal/NativeWorld.ts"
 import { kzg } from "./Kzg.ts"
 
-/** Room for three native frames in each of 1,024 virtual ones, and the manager's own. */
-const NATIVE_DEPTH_MAX = 4096
+/** Room for the four native frames that a creation takes, 1,025 times nested, and the manager's own. */
+const NATIVE_DEPTH_MAX = 4200
 const PRECOMPILES = Array.from({ length: 10 }, (_, index) =>
   (index + 1).toString(16).padStart(40, "0")
 )

@@ -83,8 +83,8 @@ export const forward = (options: {
   const left = gas - demand(operation, sizes)
   if (left < 0n) return undefined
   const most = left - left / GasSchedule.FORWARD_DIVISOR
-  const wanted = requested === undefined ? most : requested * callGasScale
-  const forwarded = wanted < most ? wanted : most
+  const wanted = requested === undefined ? undefined : requested * callGasScale
+  const forwarded = wanted === undefined || wanted > most ? most : wanted
   const stipend = sizes.movesValue === true ? GasSchedule.CALL_STIPEND : 0n
   return { gas: forwarded + stipend, stipend, returnAllowance: (left - forwarded) / 2n }
 }

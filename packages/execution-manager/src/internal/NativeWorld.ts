@@ -21,7 +21,9 @@ export class NativeWorld implements StateManagerInterface {
   readonly #host: EngineHost
   readonly #accounts = new Map<Address, Account>()
   readonly #codes = new Map<Address, Uint8Array>()
-  readonly #undo: Array<Array<() => void>> = []
+  readonly #undo: Array<() => void> = []
+  /** How long the undo log was at each open checkpoint. */
+  readonly #checkpoints: Array<number> = []
 
   readonly originalStorageCache = { get: async () => EMPTY, clear: () => {} }
 
@@ -31,7 +33,7 @@ export class NativeWorld implements StateManagerInterface {
 
   #set<V>(map: Map<Address, V>, key: Address, value: V | undefined): void {
     const before = map.get(key)
-    this.#undo.at(-1)?.push(() => {
+    this.#undo.push(() => {
       if (before === undefined) map.delete(key)
       else map.set(key, before)
     })
@@ -103,18 +105,18 @@ export class NativeWorld implements StateManagerInterface {
   async clearStorage(): Promise<void> {}
 
   async checkpoint(): Promise<void> {
-    this.#undo.push([])
+    this.#checkpoints.push(this.#undo.length)
     this.#host.checkpoint()
   }
 
   async commit(): Promise<void> {
-    const changes = this.#undo.pop()
-    if (changes !== undefined) this.#undo.at(-1)?.push(...changes)
+    this.#checkpoints.pop()
     this.#host.commit()
   }
 
   async revert(): Promise<void> {
-    for (const undo of (this.#undo.pop() ?? []).reverse()) undo()
+    const start = this.#checkpoints.pop() ?? 0
+    for (const undo of this.#undo.splice(start).reverse()) undo()
     this.#host.revert()
   }
 
