@@ -65,4 +65,4 @@ export const memory = (bytes: Uint8Array, offset = 0): string => {
 
 /** Initcode that deposits `code`. */
 export const deploying = (code: Uint8Array): Uint8Array =>
-  Uint8Array.from([...asm(`${code.length} 11 0 CODECOPY ${code.length} 0 RETURN`), ...code])
+  Uint8Array.from([...asm(`${code.length} @end 0 CODECOPY ${code.length} 0 RETURN`), ...code])

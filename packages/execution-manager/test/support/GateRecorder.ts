@@ -26,6 +26,8 @@ export interface GatePass {
   readonly message: Uint8Array
   /** What the manager answered; undefined if it reverted. */
   readonly reply: Uint8Array | undefined
+  /** What the manager reverted with. */
+  readonly refusal: Uint8Array | undefined
   /** The native frame that a call or creation ran, if it ran any. */
   readonly frame: { readonly gas: bigint; readonly gasUsed: bigint } | undefined
 }
@@ -57,6 +59,7 @@ const recorder = (passes: Array<GatePass>): EngineListener => {
         burned: undefined,
         message: new Uint8Array(0),
         reply: undefined,
+        refusal: undefined,
         frame: undefined
       }
       passes.push(pass)
@@ -92,6 +95,7 @@ const recorder = (passes: Array<GatePass>): EngineListener => {
       else if (node.kind === "burn") pass.burned = gasUsed
       else if (node.kind === "frame") pass.frame = { gas: node.gas, gasUsed }
       else if (success) pass.reply ??= returnData.slice()
+      else pass.refusal ??= returnData.slice()
     }
   }
 }
