@@ -2,7 +2,9 @@
 import { Either, Option, Schema } from "effect"
 import * as Codec from "./Codec.ts"
 import type { Event, NewEvent } from "./Event.ts"
+import { ByteWriter, Unwritable } from "./internal/ByteWriter.ts"
 import { taggedMembers } from "./internal/CodecCompiler.ts"
+import { type VersionedPlan, versionedPlan } from "./internal/VersionedPlan.ts"
 import { PAYLOAD_VERSION, type Tagged, type Upcaster } from "./Upcaster.ts"
 
 /** The stored event is none that this application knows, or its payload does not fit. Recover by adding an upcaster. */
@@ -48,6 +50,7 @@ export const make = <A extends Tagged, I>(options: {
   readonly upcasters?: ReadonlyArray<Upcaster>
 }): EventTypes<A> => {
   const codecs = codecsByType(options.schema)
+  const writer = new ByteWriter()
   const upcasters = new Map(options.upcasters?.map((upcaster) => [upcaster.type, upcaster]))
   for (const type of upcasters.keys()) {
     if (codecs.has(type))
@@ -90,7 +93,7 @@ export const make = <A extends Tagged, I>(options: {
 
   return {
     types: new Set([...codecs.keys(), ...upcasters.keys()]),
-    encode: (events, origin = {}) => encodeEvents(codecs, events, origin),
+    encode: (events, origin = {}) => encodeEvents(codecs, writer, events, origin),
     decode,
     decodeAll: (events) => {
       const decoded: Array<Event<A>> = []
@@ -104,7 +107,7 @@ export const make = <A extends Tagged, I>(options: {
   }
 }
 
-interface TypeCodec<A> extends Codec.Codec<A> {
+interface TypeCodec<A> extends VersionedPlan<A> {
   readonly is: (value: unknown) => value is A
 }
 
@@ -121,40 +124,75 @@ const codecsByType = <A extends Tagged, I>(
     }
     if (codecs.has(type)) throw new TypeError(`Expected one event of type "${type}", found two.`)
     const one = Schema.make<A, I>(member)
-    codecs.set(type, { ...Codec.make(one, { version: PAYLOAD_VERSION }), is: Schema.is(one) })
+    codecs.set(type, { ...versionedPlan(one, PAYLOAD_VERSION), is: Schema.is(one) })
   }
   return codecs
 }
 
+/** All payloads of an append are written into one buffer; each is a view of it. */
 const encodeEvents = <A extends Tagged>(
   codecs: ReadonlyMap<string, TypeCodec<A>>,
+  writer: ByteWriter,
   events: ReadonlyArray<A>,
   { causationId, correlationId, id }: Origin
 ): Either.Either<ReadonlyArray<NewEvent>, Codec.ValueUnencodable> => {
-  const encoded: Array<NewEvent> = []
-  for (const event of events) {
-    const index = encoded.length
-    const codec = codecs.get(event._tag)
-    if (codec === undefined) {
-      const cause = new TypeError(
-        `Expected an event of ${[...codecs.keys()].join(", ")}, found ${event._tag}.`
-      )
-      return Either.left(new Codec.ValueUnencodable({ index, reason: cause.message, cause }))
+  const ends: Array<number> = []
+  let bytes: Buffer
+  try {
+    writer.clear()
+    for (const event of events) {
+      codecFor(codecs, event).write(writer, event)
+      ends.push(writer.length)
     }
-    const payload = codec.encode(event)
-    if (Either.isLeft(payload)) {
-      const { cause, reason } = payload.left
-      return Either.left(new Codec.ValueUnencodable({ index, reason, cause }))
-    }
-    encoded.push({
+    bytes = writer.take()
+  } catch {
+    return Either.left(firstUnencodable(codecs, writer, events))
+  }
+  const { buffer, byteOffset } = bytes
+  let start = 0
+  const encoded = events.map((event, index) => {
+    const end = ends[index] ?? start
+    const payload = new Uint8Array(buffer, byteOffset + start, end - start)
+    start = end
+    return {
       type: event._tag,
-      payload: payload.right,
+      payload,
       id: index === 0 ? id : undefined,
       causationId,
       correlationId
-    })
-  }
+    }
+  })
   return Either.right(encoded)
+}
+
+const codecFor = <A extends Tagged>(codecs: ReadonlyMap<string, TypeCodec<A>>, { _tag }: A) => {
+  const codec = codecs.get(_tag)
+  if (codec === undefined) throw new Unwritable(`one of ${[...codecs.keys()].join(", ")}`, _tag)
+  return codec
+}
+
+/** Encodes the events one by one, to tell which of them it is that does not fit. */
+const firstUnencodable = <A extends Tagged>(
+  codecs: ReadonlyMap<string, TypeCodec<A>>,
+  writer: ByteWriter,
+  events: ReadonlyArray<A>
+): Codec.ValueUnencodable => {
+  let index = 0
+  try {
+    for (const event of events) {
+      writer.clear()
+      codecFor(codecs, event).write(writer, event)
+      writer.take()
+      index++
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    return new Codec.ValueUnencodable({ index, reason, cause })
+  }
+  const cause = new Error(
+    "Expected events that can be encoded one by one to be encodable together."
+  )
+  return new Codec.ValueUnencodable({ index: 0, reason: cause.message, cause })
 }
 
 const unreadable =

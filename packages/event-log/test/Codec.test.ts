@@ -182,10 +182,10 @@ describe("Codec", () => {
       { address: `0x${"zz".repeat(20)}` as const, n: 1n },
       { address, n: -1n }
     ]) {
-      const result = codec.encodeAll([{ address, n: 0n }, bad])
+      const result = codec.encode(bad)
       expect(Either.getOrThrow(Either.flip(result))).toMatchObject({
         _tag: "ValueUnencodable",
-        index: 1
+        index: 0
       })
     }
   })

@@ -67,7 +67,7 @@ export class ByteReader {
       if (size === 0) throw new MalformedBytes("an integer", this.#at)
       return BigInt(this.#buffer.readUIntBE(this.#advance(size), size))
     }
-    return BigInt(`0x${this.#hexDigits(size)}`)
+    return BigInt(`0x${this.hexDigits(size)}`)
   }
 
   /** A view of the next `size` bytes, not a copy. */
@@ -77,7 +77,13 @@ export class ByteReader {
   }
 
   hex(size: number): `0x${string}` {
-    return `0x${this.#hexDigits(size)}`
+    return `0x${this.hexDigits(size)}`
+  }
+
+  /** The digits of the next `size` bytes, without 0x. */
+  hexDigits(size: number): string {
+    const start = this.#advance(size)
+    return this.#buffer.toString("hex", start, start + size)
   }
 
   string(): string {
@@ -85,9 +91,9 @@ export class ByteReader {
     const size = Math.floor(head / 4)
     switch (head % 4) {
       case StringKind.hex:
-        return `0x${this.#hexDigits(size)}`
+        return `0x${this.hexDigits(size)}`
       case StringKind.uuid: {
-        const digits = this.#hexDigits(size)
+        const digits = this.hexDigits(size)
         return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`
       }
       case StringKind.utf16: {
@@ -109,11 +115,6 @@ export class ByteReader {
       text += String.fromCharCode(code)
     }
     return text
-  }
-
-  #hexDigits(size: number): string {
-    const start = this.#advance(size)
-    return this.#buffer.toString("hex", start, start + size)
   }
 
   #advance(size: number): number {

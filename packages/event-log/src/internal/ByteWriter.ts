@@ -1,5 +1,8 @@
 /** A growable buffer that every binary form of this package is written into. */
 
+import { checkOf, viewOf } from "./Check.ts"
+import { DIGITS_ROOM, decodeDigits, isPrefixAt, loadDigits } from "./Hex.ts"
+
 /** How a string is stored: hex and UUIDs shrink to their bytes, anything else keeps its text. */
 export const StringKind = { utf8: 0, hex: 1, uuid: 2, utf16: 3 } as const
 
@@ -10,11 +13,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 /** Below this many characters a loop in JavaScript beats a call into the engine. */
 const SHORT = 80
 const TWO_POW_32 = 0x1_0000_0000
+const MAX_UINT64 = 0xffff_ffff_ffff_ffffn
 
-/** Value of each hexadecimal digit by its character code. */
-const NO_DIGIT = 0xff
-const NIBBLE = new Uint8Array(128).fill(NO_DIGIT)
-for (let digit = 0; digit < 16; digit++) NIBBLE[digit.toString(16).charCodeAt(0)] = digit
+const HEX_EXPECTED = "0x and pairs of lower-case hex digits"
 
 /** A value has no binary form. Caught where values become bytes; never leaves the package. */
 export class Unwritable extends Error {
@@ -30,6 +31,7 @@ const describe = (value: unknown): string => {
 
 export class ByteWriter {
   #buffer = Buffer.allocUnsafeSlow(1024)
+  #view = viewOf(this.#buffer)
   #length = 0
 
   get length(): number {
@@ -49,9 +51,14 @@ export class ByteWriter {
     return bytes
   }
 
-  /** Forgets everything written after the first `length` bytes. */
-  truncate(length: number): void {
-    this.#length = length
+  /** The check value of the bytes from `start` on. */
+  check(start: number): number {
+    return checkOf(this.#view, start, this.#length)
+  }
+
+  /** Forgets everything written. */
+  clear(): void {
+    this.#length = 0
   }
 
   byte(value: number): void {
@@ -88,31 +95,38 @@ export class ByteWriter {
     this.#buffer[this.#length++] = rest
   }
 
-  /** A non-negative bigint of any size: the length in bytes, then the bytes, highest first. */
+  /** A non-negative bigint of any size: up to 127 its own byte, else its length, then its bytes, highest first. */
   bigUint(value: bigint): void {
-    if (value <= 0x7fn) {
-      // Zero to 127 are their own byte; a length is told from them by its high bit.
-      this.byte(Number(value))
-      return
-    }
-    if (value <= 0xffff_ffff_ffffn) {
-      const small = Number(value)
-      let size = 1
-      for (let limit = 0x100; small >= limit; limit *= 0x100) size++
-      this.#reserve(7)
-      this.#buffer[this.#length++] = 0x80 | size
-      this.#buffer.writeUIntBE(small, this.#length, size)
-      this.#length += size
+    if (value <= MAX_UINT64) {
+      this.#uint64(value)
       return
     }
     const digits = value.toString(16)
     const size = (digits.length + 1) >>> 1
-    if (size < 0x7f) this.byte(0x80 | size)
-    else {
-      this.byte(0xff)
-      this.varint(size)
-    }
+    this.byte(size < 0x7f ? 0x80 | size : 0xff)
+    if (size >= 0x7f) this.varint(size)
     this.#hexDigits(digits.length % 2 === 0 ? digits : `0${digits}`, 0)
+  }
+
+  #uint64(value: bigint): void {
+    this.#reserve(9)
+    const view = this.#view
+    const at = this.#length
+    // Written whole, then moved up over its leading zeros: quicker than any arithmetic on bigints.
+    view.setBigUint64(at, value)
+    const high = view.getUint32(at)
+    const low = view.getUint32(at + 4)
+    if (high === 0 && low < 0x80) {
+      this.#buffer[at] = low
+      this.#length++
+      return
+    }
+    const size = high === 0 ? 4 - (Math.clz32(low) >>> 3) : 8 - (Math.clz32(high) >>> 3)
+    const buffer = this.#buffer
+    if (size === 8) view.setBigUint64(at + 1, value)
+    else for (let to = 1; to <= size; to++) buffer[at + to] = buffer[at + 8 - size + to - 1] ?? 0
+    buffer[at] = 0x80 | size
+    this.#length += 1 + size
   }
 
   bytes(value: Uint8Array): void {
@@ -123,9 +137,23 @@ export class ByteWriter {
 
   /** The digits of `0x…` as bytes, without a length: the reader must know it. */
   hex(text: string): void {
-    if (text.length % 2 === 1 || !text.startsWith("0x"))
-      throw new Unwritable("0x and pairs of digits", text)
+    if (text.length % 2 === 1 || !text.startsWith("0x")) throw new Unwritable(HEX_EXPECTED, text)
     this.#hexDigits(text, 2)
+  }
+
+  /** Several texts `0x…` that follow each other, of these sizes in bytes: one copy for all of them. */
+  hexRun(texts: string, sizes: ReadonlyArray<number>): void {
+    this.#reserve(texts.length >>> 1)
+    let isHex = loadDigits(texts)
+    let at = this.#length
+    let from = 0
+    for (const size of sizes) {
+      isHex = isHex && isPrefixAt(from) && decodeDigits(from + 2, size, this.#view, at)
+      from += 2 + 2 * size
+      at += size
+    }
+    if (!isHex) throw new Unwritable(HEX_EXPECTED, texts)
+    this.#length = at
   }
 
   /** Any string; hex strings and UUIDs take half of their text's room. */
@@ -176,28 +204,23 @@ export class ByteWriter {
   #hexDigits(text: string, from: number): void {
     const size = (text.length - from) >>> 1
     this.#reserve(size)
-    if (size > SHORT) {
-      if (!(from === 2 ? HEX : DIGITS).test(text))
-        throw new Unwritable("lower-case hex digits", text)
-      this.#length += this.#buffer.write(from === 0 ? text : text.slice(from), this.#length, "hex")
-      return
+    if (text.length > DIGITS_ROOM) {
+      if (!(from === 2 ? HEX : DIGITS).test(text)) throw new Unwritable(HEX_EXPECTED, text)
+      this.#buffer.write(from === 0 ? text : text.slice(from), this.#length, "hex")
+    } else if (!loadDigits(text) || !decodeDigits(from, size, this.#view, this.#length)) {
+      throw new Unwritable(HEX_EXPECTED, text)
     }
-    const buffer = this.#buffer
-    let at = this.#length
-    for (let index = from; index < text.length; index += 2) {
-      const high = NIBBLE[text.charCodeAt(index)] ?? NO_DIGIT
-      const low = NIBBLE[text.charCodeAt(index + 1)] ?? NO_DIGIT
-      if ((high | low) > 0xf) throw new Unwritable("lower-case hex digits", text)
-      buffer[at++] = (high << 4) | low
-    }
-    this.#length = at
+    this.#length += size
   }
 
   #reserve(size: number): void {
-    const needed = this.#length + size
-    if (needed <= this.#buffer.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
-    grown.set(this.view())
+    if (this.#length + size > this.#buffer.length) this.#grow(size)
+  }
+
+  #grow(size: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#length + size, this.#buffer.length * 2))
+    grown.set(this.#buffer.subarray(0, this.#length))
     this.#buffer = grown
+    this.#view = viewOf(grown)
   }
 }

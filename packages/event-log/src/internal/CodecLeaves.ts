@@ -1,7 +1,7 @@
 /** Binary forms of the nodes a schema is made of, from single values up to structs and unions. */
 import { Option, Schema, SchemaAST as AST } from "effect"
 import { type ByteReader, MalformedBytes } from "./ByteReader.ts"
-import { Unwritable } from "./ByteWriter.ts"
+import { type ByteWriter, Unwritable } from "./ByteWriter.ts"
 import type { Plan } from "./CodecCompiler.ts"
 
 export const string: Plan = {
@@ -90,17 +90,22 @@ const naturalBigint: Plan = {
   read: (reader) => reader.bigUint()
 }
 
-const fixedHex = (size: number): Plan => {
-  const length = 2 + 2 * size
-  return {
-    write: (writer, value) => {
-      if (typeof value !== "string" || value.length !== length) {
-        throw new Unwritable(`${size} bytes as hex`, value)
-      }
-      writer.hex(value)
-    },
-    read: (reader) => reader.hex(size)
+/** Hex of a known size. Such fields that stand side by side in a struct are written in one go. */
+interface FixedHex extends Plan {
+  readonly hexSize: number
+}
+
+const fixedHex = (hexSize: number): FixedHex => ({
+  hexSize,
+  write: (writer, value) => writer.hex(checkHex(value, hexSize)),
+  read: (reader) => reader.hex(hexSize)
+})
+
+const checkHex = (value: unknown, size: number): string => {
+  if (typeof value !== "string" || value.length !== 2 + 2 * size) {
+    throw new Unwritable(`${size} bytes as hex`, value)
   }
+  return value
 }
 
 const anyHex: Plan = {
@@ -183,15 +188,14 @@ export interface Field {
 export const struct = (fields: ReadonlyArray<Field>, rest: Plan | undefined): Plan => {
   const optional = fields.filter(({ isOptional }) => isOptional)
   const names = new Set(fields.map(({ name }) => name))
+  const parts = partsOf(fields)
   return {
     write: (writer, value) => {
       if (!isRecord(value)) throw new Unwritable("an object", value)
       for (let from = 0; from < optional.length; from += 8) {
         writer.byte(presence(optional.slice(from, from + 8), value))
       }
-      for (const { isOptional, name, plan } of fields) {
-        if (!isOptional || Object.hasOwn(value, name)) plan.write(writer, value[name])
-      }
+      for (const part of parts) part.write(writer, value)
       if (rest === undefined) return
       const entries = Object.entries(value).filter(([name]) => !names.has(name))
       writer.varint(entries.length)
@@ -204,21 +208,94 @@ export const struct = (fields: ReadonlyArray<Field>, rest: Plan | undefined): Pl
       const value: Record<string, unknown> = {}
       const present: Array<number> = []
       for (let from = 0; from < optional.length; from += 8) present.push(reader.byte())
-      let bit = 0
-      for (const { isOptional, name, plan } of fields) {
-        if (isOptional) {
-          const isPresent = ((present[bit >>> 3] ?? 0) >>> (bit & 7)) & 1
-          bit++
-          if (isPresent === 0) continue
-        }
-        setOwn(value, name, plan.read(reader))
-      }
+      for (const part of parts) part.read(reader, value, present)
       if (rest === undefined) return value
       for (let count = reader.varint(); count > 0; count--) {
         const name = reader.string()
         setOwn(value, name, rest.read(reader))
       }
       return value
+    }
+  }
+}
+
+/** One or several fields of a struct. */
+interface Part {
+  readonly write: (writer: ByteWriter, struct: Record<string, unknown>) => void
+  /** `present` holds the bits of the optional fields. */
+  readonly read: (
+    reader: ByteReader,
+    struct: Record<string, unknown>,
+    present: ReadonlyArray<number>
+  ) => void
+}
+
+/** More fields of hex than this are not written together. */
+const MAX_HEX_RUN = 16
+
+const partsOf = (fields: ReadonlyArray<Field>): ReadonlyArray<Part> => {
+  const parts: Array<Part> = []
+  let bit = 0
+  for (let index = 0; index < fields.length; ) {
+    const run = hexRunAt(fields, index)
+    const field = fields[index]
+    if (run.length > 1) parts.push(hexRun(run))
+    else if (field !== undefined)
+      parts.push(field.isOptional ? optionalPart(field, bit++) : onePart(field))
+    index += Math.max(1, run.length)
+  }
+  return parts
+}
+
+const onePart = ({ name, plan }: Field): Part => ({
+  write: (writer, struct) => plan.write(writer, struct[name]),
+  read: (reader, struct) => setOwn(struct, name, plan.read(reader))
+})
+
+const optionalPart = ({ name, plan }: Field, bit: number): Part => ({
+  write: (writer, struct) => {
+    if (Object.hasOwn(struct, name)) plan.write(writer, struct[name])
+  },
+  read: (reader, struct, present) => {
+    if ((((present[bit >>> 3] ?? 0) >>> (bit & 7)) & 1) === 1)
+      setOwn(struct, name, plan.read(reader))
+  }
+})
+
+interface HexField {
+  readonly name: string
+  readonly size: number
+}
+
+const hexRunAt = (fields: ReadonlyArray<Field>, from: number): ReadonlyArray<HexField> => {
+  const run: Array<HexField> = []
+  for (const { isOptional, name, plan } of fields.slice(from, from + MAX_HEX_RUN)) {
+    if (isOptional || !isFixedHex(plan)) break
+    run.push({ name, size: plan.hexSize })
+  }
+  return run
+}
+
+const isFixedHex = (plan: Plan): plan is FixedHex =>
+  "hexSize" in plan && typeof plan.hexSize === "number" && plan.hexSize <= 64
+
+const hexRun = (run: ReadonlyArray<HexField>): Part => {
+  const sizes = run.map(({ size }) => size)
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  return {
+    write: (writer, struct) => {
+      let texts = ""
+      for (const { name, size } of run) texts += checkHex(struct[name], size)
+      writer.hexRun(texts, sizes)
+    },
+    read: (reader, struct) => {
+      const digits = reader.hexDigits(total)
+      let from = 0
+      for (const { name, size } of run) {
+        const end = from + 2 * size
+        setOwn(struct, name, `0x${digits.slice(from, end)}`)
+        from = end
+      }
     }
   }
 }

@@ -7,22 +7,21 @@
  * Types, causation and correlation ids are numbers into a table of strings that grows as the events are read: a
  * number one past its end is followed by the string itself. Positions and versions count up from the segment's
  * first. An event's hash is SHA-256 over the previous segment's hash, the segment's place and its bytes up to the
- * end of the event, so that a segment needs to store its last hash only. `check` is half a CRC-32: it tells which
- * event of a segment is damaged, where the hash says only that one is.
+ * end of the event, so that a segment needs to store its last hash only. `check` tells which event
+ * of a segment is damaged, where the hash says only that one is.
  */
 import { createHash, type Hash as Sha256 } from "node:crypto"
-import { crc32 } from "node:zlib"
 import { defaultEventId, type Event, type Hash, type NewEvent } from "../Event.ts"
 import type { Segment, StoredSegment } from "../SegmentStore.ts"
 import { ByteReader, MalformedBytes } from "./ByteReader.ts"
 import { ByteWriter } from "./ByteWriter.ts"
+import { checkOf, viewOf } from "./Check.ts"
 
 const FORMAT = 1
 const HAS_ID = 1
 const HAS_CAUSATION = 2
 const HAS_CORRELATION = 4
 const FLAGS = 8
-const CHECK_MASK = 0xffff
 const HASH_DOMAIN = Buffer.from("event-log segment 1\n")
 
 /** Damage found in a stored segment, at a position. */
@@ -38,7 +37,7 @@ const place = new ByteWriter()
 /** Packs events into the bytes of one segment. */
 export const packEvents = (events: ReadonlyArray<NewEvent>, recordedAtMs: number): Buffer => {
   const table = new Map<string, number>()
-  writer.truncate(0)
+  writer.clear()
   writer.byte(FORMAT)
   writer.varint(recordedAtMs)
   for (const { type, payload, id, causationId, correlationId } of events) {
@@ -55,7 +54,7 @@ export const packEvents = (events: ReadonlyArray<NewEvent>, recordedAtMs: number
     if (correlationId !== undefined) refer(table, correlationId)
     writer.varint(payload.length)
     writer.bytes(payload)
-    writer.uint16(crc32(writer.view(start)) & CHECK_MASK)
+    writer.uint16(writer.check(start))
   }
   return writer.take()
 }
@@ -76,7 +75,7 @@ export const segmentHash = (segment: Omit<Segment, "hash">, previousHash: Hash):
   `0x${startHash(segment, previousHash).update(segment.bytes).digest("hex")}`
 
 const startHash = (segment: Omit<Segment, "hash">, previousHash: Hash): Sha256 => {
-  place.truncate(0)
+  place.clear()
   place.bytes(HASH_DOMAIN)
   place.hex(previousHash)
   place.varint(segment.firstPosition)
@@ -121,6 +120,7 @@ const readEvents = (segment: StoredSegment, chain: SegmentChain, events: Array<E
     segment.bytes.byteLength
   )
   const reader = new ByteReader(bytes)
+  const view = viewOf(bytes)
   if (reader.byte() !== FORMAT) throw new MalformedBytes(`segment format ${FORMAT}`, 0)
   const recordedAtMs = reader.varint()
   const table: Array<string> = []
@@ -139,8 +139,7 @@ const readEvents = (segment: StoredSegment, chain: SegmentChain, events: Array<E
     const causationId = flags & HAS_CAUSATION ? lookUp(reader.varint()) : undefined
     const correlationId = flags & HAS_CORRELATION ? lookUp(reader.varint()) : undefined
     const payload = reader.bytes(reader.varint())
-    const end = reader.position
-    if ((crc32(bytes.subarray(start, end)) & CHECK_MASK) !== reader.uint16()) {
+    if (checkOf(view, start, reader.position) !== reader.uint16()) {
       throw new MalformedBytes("an undamaged event", start)
     }
     const event = { type, payload, id, causationId, correlationId }

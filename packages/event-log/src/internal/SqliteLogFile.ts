@@ -25,6 +25,9 @@ const HEADER_SIZE = 100
 const MAGIC = "SQLite format 3\0"
 const FULL = 2
 
+/** What the guard answers where a segment does not continue the stored log. */
+export const DISPLACED = "segment does not continue the log"
+
 const schema = [
   `PRAGMA application_id = ${APPLICATION_ID}`,
   `PRAGMA user_version = ${FORMAT}`,
@@ -47,7 +50,27 @@ const schema = [
   `CREATE TABLE event_ids (
      id TEXT PRIMARY KEY,
      position INTEGER NOT NULL
-   ) STRICT, WITHOUT ROWID`
+   ) STRICT, WITHOUT ROWID`,
+  // An append is one statement, its guard and its indexes included: each further one would cost as much again.
+  `CREATE VIEW appends AS
+     SELECT first_position, stream, first_version, event_count, hash, bytes,
+       hash AS previous_hash, '[]' AS types, '[]' AS ids FROM segments`,
+  `CREATE TRIGGER append INSTEAD OF INSERT ON appends BEGIN
+     SELECT RAISE(ABORT, '${DISPLACED}') WHERE
+       new.first_position IS NOT 1 + coalesce((
+         SELECT first_position + event_count - 1 FROM segments ORDER BY first_position DESC LIMIT 1), 0)
+       OR new.previous_hash IS NOT coalesce((
+         SELECT hash FROM segments ORDER BY first_position DESC LIMIT 1), zeroblob(32))
+       OR new.first_version IS NOT 1 + coalesce((
+         SELECT first_version + event_count - 1 FROM segments WHERE stream = new.stream
+         ORDER BY first_position DESC LIMIT 1), 0);
+     INSERT INTO segments (first_position, stream, first_version, event_count, hash, bytes)
+       VALUES (new.first_position, new.stream, new.first_version, new.event_count, new.hash, new.bytes);
+     INSERT INTO segment_types (type, first_position)
+       SELECT value, new.first_position FROM json_each(new.types);
+     INSERT INTO event_ids (id, position)
+       SELECT value ->> 0, value ->> 1 FROM json_each(new.ids);
+   END`
 ]
 
 /** Opens the log for its only writer; creates it where there is none. */

@@ -1,9 +1,11 @@
 /** Segments as rows: one row an append, with indexes by stream, by type and by the ids that writers gave. */
+import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Option } from "effect"
 import { GENESIS, GENESIS_HASH, type Hash, type Head, type Position } from "../Event.ts"
-import { LogReadOnly, LogUnavailable } from "../LogError.ts"
+import { type LogCorrupt, LogReadOnly, LogUnavailable } from "../LogError.ts"
 import type { NewSegment, SegmentQuery, SegmentStore, StoredSegment } from "../SegmentStore.ts"
 import { type SqliteConnection, type SqlValue, storeError } from "./SqliteConnection.ts"
+import { DISPLACED } from "./SqliteLogFile.ts"
 
 export interface SqliteStoreOptions {
   readonly name: string
@@ -35,26 +37,10 @@ const COLUMNS = `s.first_position, s.stream, s.first_version, s.event_count, s.h
   (SELECT p.hash FROM segments p WHERE p.first_position < s.first_position
    ORDER BY p.first_position DESC LIMIT 1) AS previous_hash, s.bytes`
 
-/** Stores a segment only if it continues the stored log in position, hash and stream version. */
-const INSERT_GUARDED = `INSERT INTO segments
-    (first_position, stream, first_version, event_count, hash, bytes)
-  WITH new (first_position, stream, first_version, event_count, hash, bytes, previous_hash) AS
-    (VALUES (?, ?, ?, ?, ?, ?, ?)),
-  last (position, hash) AS
-    (SELECT first_position + event_count - 1, hash FROM segments ORDER BY first_position DESC LIMIT 1)
-  SELECT first_position, stream, first_version, event_count, hash, bytes FROM new
-  WHERE first_position = 1 + coalesce((SELECT position FROM last), 0)
-    AND previous_hash = coalesce((SELECT hash FROM last), zeroblob(32))
-    AND first_version = 1 + coalesce((
-      SELECT s.first_version + s.event_count - 1 FROM segments s WHERE s.stream = new.stream
-      ORDER BY s.first_position DESC LIMIT 1), 0)
-  RETURNING first_position`
-
-const INSERT_TYPES = `INSERT INTO segment_types (type, first_position)
-  SELECT value ->> 0, value ->> 1 FROM json_each(?)`
-
-const INSERT_IDS = `INSERT INTO event_ids (id, position)
-  SELECT value ->> 0, value ->> 1 FROM json_each(?)`
+/** The trigger behind it stores a segment only if it continues the log in position, hash and stream version. */
+const APPEND = `INSERT INTO appends
+  (first_position, stream, first_version, event_count, hash, bytes, previous_hash, types, ids)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 export class SqliteSegmentStore implements SegmentStore {
   readonly name: string
@@ -118,40 +104,38 @@ export class SqliteSegmentStore implements SegmentStore {
     })
   }
 
-  commit(segments: ReadonlyArray<NewSegment>, head: Head) {
+  commit(
+    segments: ReadonlyArray<NewSegment>,
+    head: Head
+  ): Effect.Effect<void, LogUnavailable | LogReadOnly | LogCorrupt> {
     if (this.#readonly) return Effect.fail(new LogReadOnly({ log: this.name }))
-    const { query } = this.#connection
-    const inserts = Effect.gen(this, function* () {
-      yield* query("BEGIN IMMEDIATE")
+    const { exclusively, query } = this.#connection
+    const inserts = Effect.gen(function* () {
       let previousHash = head.hash
       for (const segment of segments) {
-        const stored = yield* query(INSERT_GUARDED, guardedParameters(segment, previousHash))
-        if (stored.length === 0) return yield* this.#displaced(segment)
+        yield* query(APPEND, appendParameters(segment, previousHash))
         previousHash = segment.hash
       }
-      yield* query(INSERT_TYPES, [JSON.stringify(segments.flatMap(typeRows))])
-      const ids = segments.flatMap((segment) => segment.ids)
-      if (ids.length > 0) yield* query(INSERT_IDS, [JSON.stringify(ids)])
-      yield* query("COMMIT")
     })
-    return this.#connection.exclusively(
-      inserts.pipe(
-        // If SQLite has already rolled back, this fails, and that is as good.
-        Effect.tapError(() => Effect.ignore(query("ROLLBACK"))),
-        Effect.catchTag("SqlError", (error) =>
-          Effect.fail(storeError(this.name, error, head.position + 1))
-        )
+    const transaction =
+      segments.length === 1
+        ? inserts
+        : query("BEGIN IMMEDIATE").pipe(
+            Effect.zipRight(inserts),
+            Effect.zipRight(query("COMMIT")),
+            // If SQLite has already rolled back, this fails, and that is as good.
+            Effect.tapError(() => Effect.ignore(query("ROLLBACK")))
+          )
+    return exclusively(
+      Effect.mapError(Effect.asVoid(transaction), (error) =>
+        isDisplaced(error) ? this.#displaced(head) : storeError(this.name, error, head.position + 1)
       )
     )
   }
 
-  #displaced({
-    firstPosition,
-    firstVersion,
-    stream
-  }: NewSegment): Effect.Effect<never, LogUnavailable> {
-    const reason = `something else wrote to it: position ${firstPosition} (version ${firstVersion} of stream "${stream}") does not continue what is stored`
-    return Effect.fail(new LogUnavailable({ log: this.name, reason }))
+  #displaced({ position }: Head): LogUnavailable {
+    const reason = `something else wrote to it: what comes after position ${position} does not continue what is stored`
+    return new LogUnavailable({ log: this.name, reason })
   }
 
   #read<Row extends object>(sql: string, parameters: ReadonlyArray<SqlValue>) {
@@ -238,18 +222,20 @@ const pick = (
   return [first.first_position, last.first_position]
 }
 
-const guardedParameters = (segment: NewSegment, previousHash: Hash): ReadonlyArray<SqlValue> => [
+const appendParameters = (segment: NewSegment, previousHash: Hash): ReadonlyArray<SqlValue> => [
   segment.firstPosition,
   segment.stream,
   segment.firstVersion,
   segment.eventCount,
   fromHash(segment.hash),
   segment.bytes,
-  fromHash(previousHash)
+  fromHash(previousHash),
+  JSON.stringify([...segment.types]),
+  JSON.stringify(segment.ids)
 ]
 
-const typeRows = ({ firstPosition, types }: NewSegment): ReadonlyArray<readonly [string, number]> =>
-  Array.from(types, (type) => [type, firstPosition] as const)
+const isDisplaced = (error: SqlError): boolean =>
+  error.cause instanceof Error && error.cause.message === DISPLACED
 
 const toSegment = (row: SegmentRow): StoredSegment => ({
   firstPosition: row.first_position,

@@ -114,10 +114,10 @@ export class WriterState {
       bytes: packEvents(events, recordedAtMs)
     }
     const hash = segmentHash(body, staged.head.hash)
-    const types = new Set<string>()
+    const types = new Set(events.map(({ type }) => type))
     const ids: Array<readonly [string, Position]> = []
-    for (const [index, { id, type }] of events.entries()) {
-      types.add(type)
+    for (let index = 0; index < events.length; index++) {
+      const id = events[index]?.id
       if (id === undefined) continue
       ids.push([id, firstPosition + index])
       staged.ids.add(id)
