@@ -8,7 +8,9 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 /** Below node_modules: packages resolve as for the example, and neither git nor `tsc` at the root looks here. */
-const scratch = fileURLToPath(new URL("../node_modules/.custom-node-test/", import.meta.url))
+const scratch = fileURLToPath(
+  new URL(`../node_modules/.custom-node-${process.pid}/`, import.meta.url)
+)
 
 const LAYERS = "[EventLog.layerMemory, Rollup.layerExecution, Mempool.layerDefault, LeastGasFirst]"
 

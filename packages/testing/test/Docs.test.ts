@@ -12,7 +12,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url))
 /** `rollup` depends on every package, so every import resolves from here; git ignores `generated`. */
-const SCRATCH = `${ROOT}packages/rollup/generated/docs/`
+const SCRATCH = `${ROOT}packages/rollup/generated/docs-${process.pid}/`
 
 const folders = ["packages", "examples"].flatMap((parent) =>
   readdirSync(`${ROOT}${parent}`).map((name) => `${parent}/${name}`)
