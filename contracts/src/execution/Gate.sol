@@ -26,7 +26,7 @@ abstract contract Gate {
     /// @dev Selector of the gate's own message `forgetReturnData()`.
     uint256 internal constant FORGET_SELECTOR = 0x5b8bbf2a;
     /// @dev Gas that an operation's work can't use up, so that an abort can still be told. Below HEADROOM_GAS.
-    uint256 private constant ABORT_RESERVE = 900;
+    uint256 private constant ABORT_RESERVE = 1200;
 
     // Gas of a gate's frame outside the two readings of the gas left, by the way through it. `ConstantGas.test.ts`
     // holds them to the unit.

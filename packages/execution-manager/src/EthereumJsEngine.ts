@@ -3,6 +3,7 @@ import { Common, Hardfork, Mainnet, type StateManagerInterface } from "@ethereum
 import {
   createEVM,
   type EVM,
+  EVMError,
   type EVMResult,
   type Message,
   type PrecompileInput,
@@ -54,7 +55,7 @@ class Machine {
     this.host = host
   }
 
-  static async create(served: Address): Promise<Machine> {
+  static async create(served: Address, servedGas: bigint): Promise<Machine> {
     const host = emptyHost(served)
     const world: { current: StateManagerInterface } = { current: new NativeWorld(host) }
     let machine: Machine | undefined
@@ -70,10 +71,11 @@ class Machine {
       customPrecompiles: [
         {
           address: createAddressFromString(served),
-          function: async ({ data }: PrecompileInput) => ({
-            executionGasUsed: 0n,
-            returnValue: machine === undefined ? new Uint8Array(0) : await machine.host.serve(data)
-          })
+          function: async ({ data, gasLimit }: PrecompileInput) => {
+            if (gasLimit < servedGas) return outOfGas(gasLimit)
+            const served = await machine?.host.serve(data)
+            return { executionGasUsed: servedGas, returnValue: served ?? new Uint8Array(0) }
+          }
         }
       ]
     })
@@ -144,6 +146,12 @@ class Machine {
   }
 }
 
+const outOfGas = (gasLimit: bigint) => ({
+  executionGasUsed: gasLimit,
+  returnValue: new Uint8Array(0),
+  exceptionError: new EVMError(EVMError.errorMessages.OUT_OF_GAS)
+})
+
 const hexOf = (bytes: Uint8Array): Hash32 => bytesToHex(bytes)
 
 const toEngineLog = ([address, topics, data]: [
@@ -174,11 +182,19 @@ const forwarding = (world: { current: StateManagerInterface }): StateManagerInte
     }
   })
 
+export interface EthereumJsEngineOptions {
+  /** What a call to the served address uses. In the node it is free: the prices pay for L1's state. */
+  readonly servedGas?: bigint
+}
+
 /**
  * Runs on as many EVMs as there are runs at once, each kept for the next.
  * @param served The address that hosts answer at.
  */
-export const layer = (served: Address): Layer.Layer<Engine> =>
+export const layer = (
+  served: Address,
+  { servedGas = 0n }: EthereumJsEngineOptions = {}
+): Layer.Layer<Engine> =>
   Layer.effect(
     Engine,
     Effect.gen(function* () {
@@ -188,7 +204,7 @@ export const layer = (served: Address): Layer.Layer<Engine> =>
       const withMachine = <A>(work: (machine: Machine) => Promise<A>) =>
         Effect.tryPromise({
           try: async () => {
-            const machine = idle.pop() ?? (await Machine.create(served))
+            const machine = idle.pop() ?? (await Machine.create(served, servedGas))
             const result = await work(machine)
             // A machine whose run was torn apart by a failure is not used again.
             idle.push(machine)

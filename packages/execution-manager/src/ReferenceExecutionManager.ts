@@ -79,15 +79,16 @@ const make = ({ callGasScale, maxTransactionGas }: Options) =>
       readonly data: Uint8Array
       readonly gas: bigint
       readonly listener: EngineListener | undefined
-    }) =>
-      engine
+    }) => {
+      const host = new StateManagerHost({
+        served: STATE_MANAGER,
+        state: options.state,
+        registry,
+        predeployed
+      })
+      return engine
         .run({
-          host: new StateManagerHost({
-            served: STATE_MANAGER,
-            state: options.state,
-            registry,
-            predeployed
-          }),
+          host,
           caller: options.caller,
           to: MANAGER,
           data: options.data,
@@ -96,11 +97,13 @@ const make = ({ callGasScale, maxTransactionGas }: Options) =>
           listener: options.listener
         })
         .pipe(
+          Effect.tapError(() => Effect.sync(() => host.undoAll())),
           Effect.mapError(
             (fault) =>
               new ExecutionFault({ reason: fault.message, revertData: "0x", cause: fault.cause })
           )
         )
+    }
 
     const executeTransaction = Effect.fn("ExecutionManager.executeTransaction")(function* ({
       context,

@@ -80,6 +80,7 @@ export class StateManagerHost implements EngineHost {
   /** Originals that this run has come across: code and initcode by hash. */
   readonly #originals = new Map<Hash32, Uint8Array>()
   readonly #ownerOfCode = new Map<Hash32, Address>()
+  #openCheckpoints = 0
 
   constructor(options: {
     readonly served: Address
@@ -99,15 +100,23 @@ export class StateManagerHost implements EngineHost {
   }
 
   checkpoint(): void {
+    this.#openCheckpoints++
     this.#state.checkpoint()
   }
 
   commit(): void {
+    this.#openCheckpoints--
     this.#state.commit()
   }
 
   revert(): void {
+    this.#openCheckpoints--
     this.#state.revert()
+  }
+
+  /** Undoes a run that was torn apart in the midst of its frames. */
+  undoAll(): void {
+    while (this.#openCheckpoints > 0) this.revert()
   }
 
   async serve(calldata: Uint8Array): Promise<Uint8Array> {
