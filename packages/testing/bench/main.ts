@@ -19,7 +19,7 @@ const root = (file: string) => fileURLToPath(new URL(`../../../${file}`, import.
 
 const SIZES = {
   full: { transactionsPerBlock: 50, blocks: { "ERC-20 transfer": 7, "Uniswap V2 swap": 5 } },
-  quick: { transactionsPerBlock: 20, blocks: { "ERC-20 transfer": 3, "Uniswap V2 swap": 2 } }
+  quick: { transactionsPerBlock: 20, blocks: { "ERC-20 transfer": 5, "Uniswap V2 swap": 3 } }
 } satisfies Record<string, Omit<ThroughputOptions, "directory">>
 
 const measure = (quick: boolean) =>
@@ -60,7 +60,7 @@ const toJson = (results: Results): string =>
   )
 
 const quick = Options.boolean("quick").pipe(
-  Options.withDescription("A shorter run that is printed and writes no file.")
+  Options.withDescription("A shorter and rougher run, printed only: writes no file.")
 )
 const json = Options.boolean("json").pipe(
   Options.withDescription("Print one JSON object instead of the tables.")
