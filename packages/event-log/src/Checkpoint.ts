@@ -13,7 +13,10 @@ export interface Checkpoint {
   readonly version: number
 }
 
-/** The store of checkpoints can't be used. Recover as its cause says; an event may be delivered once more. */
+/**
+ * The store of checkpoints can't be used. Recover as its cause says; an event may be delivered once
+ * more.
+ */
 export class CheckpointUnavailable extends Schema.TaggedError<CheckpointUnavailable>()(
   "CheckpointUnavailable",
   { follower: Schema.String, cause: Schema.Defect }
@@ -23,7 +26,10 @@ export class CheckpointUnavailable extends Schema.TaggedError<CheckpointUnavaila
   }
 }
 
-/** The follower stands in another log than this one. Recover by opening that log, or drop what was derived. */
+/**
+ * The follower stands in another log than this one. Recover by opening that log, or drop what was
+ * derived.
+ */
 export class CheckpointMismatch extends Schema.TaggedError<CheckpointMismatch>()(
   "CheckpointMismatch",
   {
@@ -61,7 +67,9 @@ export class Checkpoints extends Context.Tag("@ovm/event-log/Checkpoints")<
     }
   })
 
-  /** Keeps checkpoints in a database of the caller's: not the log's file, which is the log's own. */
+  /**
+   * Keeps checkpoints in a database of the caller's: not the log's file, which is the log's own.
+   */
   static readonly layerSql: Layer.Layer<Checkpoints, CheckpointUnavailable, SqlClient.SqlClient> =
     Layer.effect(
       Checkpoints,
@@ -83,11 +91,17 @@ export interface Follower<E, R> {
   /** Raise it to begin again from the first event. Default 1. */
   readonly version?: number
   readonly query?: Pick<Query, "stream" | "types">
-  /** Deals with events, oldest first. After a crash the last ones come once more: do the same again, or nothing. */
+  /**
+   * Deals with events, oldest first. After a crash the last ones come once more: do the same again,
+   * or nothing.
+   */
   readonly handle: (events: ReadonlyArray<Event>) => Effect.Effect<void, E, R>
 }
 
-/** Hands over every event from the checkpoint on, for ever, and saves the checkpoint after each page of them. */
+/**
+ * Hands over every event from the checkpoint on, for ever, and saves the checkpoint after each page
+ * of them.
+ */
 export const follow = <E, R>(
   follower: Follower<E, R>
 ): Effect.Effect<

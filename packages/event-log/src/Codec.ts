@@ -1,9 +1,9 @@
 /**
  * Bytes for the values of a schema, worked out from the schema once, at start-up.
  *
- * The layout follows the fields in order and holds no names, so it is small and quick, and it holds only as long
- * as the schema does. The version in front of it says which schema that was: whoever changes the schema gives it
- * a new number, and keeps the old codec for as long as old bytes exist.
+ * The layout follows the fields in order and holds no names, so it is small and quick, and it holds
+ * only as long as the schema does. The version in front of it says which schema that was: whoever
+ * changes the schema gives it a new number, and keeps the old codec for as long as old bytes exist.
  */
 import { Either, type Schema } from "effect"
 import { BytesUndecodable, CodecVersionMismatch, ValueUnencodable } from "./CodecError.ts"

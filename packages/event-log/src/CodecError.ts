@@ -13,7 +13,10 @@ export class ValueUnencodable extends Schema.TaggedError<ValueUnencodable>()("Va
   }
 }
 
-/** The bytes are not an encoding of the schema. Recover by giving the schema a new version, or restore the bytes. */
+/**
+ * The bytes are not an encoding of the schema. Recover by giving the schema a new version, or
+ * restore the bytes.
+ */
 export class BytesUndecodable extends Schema.TaggedError<BytesUndecodable>()("BytesUndecodable", {
   byteCount: Schema.NonNegativeInt,
   reason: Schema.String,
@@ -24,7 +27,10 @@ export class BytesUndecodable extends Schema.TaggedError<BytesUndecodable>()("By
   }
 }
 
-/** The bytes were encoded by another version of the schema. Recover by decoding them with that version's codec. */
+/**
+ * The bytes were encoded by another version of the schema. Recover by decoding them with that
+ * version's codec.
+ */
 export class CodecVersionMismatch extends Schema.TaggedError<CodecVersionMismatch>()(
   "CodecVersionMismatch",
   { expected: Schema.NonNegativeInt, found: Schema.NonNegativeInt }

@@ -3,7 +3,10 @@
 /** Position of an event in the whole log, 1-based and gap-free. 0 is "before the first event". */
 export type Position = number
 
-/** An event as the log holds it. Position, versions and hashes are the log's; the rest was the writer's. */
+/**
+ * An event as the log holds it. Position, versions and hashes are the log's; the rest was the
+ * writer's.
+ */
 export interface Event<out A = Uint8Array> {
   readonly position: Position
   readonly stream: string
@@ -33,7 +36,10 @@ export type Hash = `0x${string}`
 export interface NewEvent {
   readonly type: string
   readonly payload: Uint8Array
-  /** Give one to be able to append again, after a lost answer, without appending twice. No `@` in it. */
+  /**
+   * Give one to be able to append again, after a lost answer, without appending twice. No `@` in
+   * it.
+   */
   readonly id?: string | undefined
   readonly causationId?: string | undefined
   readonly correlationId?: string | undefined

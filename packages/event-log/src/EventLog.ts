@@ -21,7 +21,9 @@ export interface PageQuery extends Query {
 
 export interface Page {
   readonly events: ReadonlyArray<Event>
-  /** Every matching event up to here is in this page or in earlier ones: the next page's `after`. */
+  /**
+   * Every matching event up to here is in this page or in earlier ones: the next page's `after`.
+   */
   readonly through: Position
   /** Nothing that matches is left up to `until`, or up to the head as it was. */
   readonly complete: boolean
@@ -29,7 +31,10 @@ export interface Page {
 
 export interface Append {
   readonly stream: string
-  /** The version at which the writer saw the stream end, 0 for a new one; "any" to append regardless. */
+  /**
+   * The version at which the writer saw the stream end, 0 for a new one; "any" to append
+   * regardless.
+   */
   readonly expected: number | "any"
   readonly events: Array.NonEmptyReadonlyArray<NewEvent>
 }

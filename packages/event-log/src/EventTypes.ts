@@ -1,4 +1,7 @@
-/** The events of one application: how they become payloads, and how payloads of any age become them again. */
+/**
+ * The events of one application: how they become payloads, and how payloads of any age become them
+ * again.
+ */
 import { Either, Option, Schema } from "effect"
 import * as Codec from "./Codec.ts"
 import type { Event, NewEvent } from "./Event.ts"
@@ -7,7 +10,10 @@ import { taggedMembers } from "./internal/CodecCompiler.ts"
 import { type VersionedPlan, versionedPlan } from "./internal/VersionedPlan.ts"
 import { PAYLOAD_VERSION, type Tagged, type Upcaster } from "./Upcaster.ts"
 
-/** The stored event is none that this application knows, or its payload does not fit. Recover by adding an upcaster. */
+/**
+ * The stored event is none that this application knows, or its payload does not fit. Recover by
+ * adding an upcaster.
+ */
 export class EventUndecodable extends Schema.TaggedError<EventUndecodable>()("EventUndecodable", {
   position: Schema.NonNegativeInt,
   type: Schema.String,
@@ -42,8 +48,9 @@ export interface EventTypes<A extends Tagged> {
 }
 
 /**
- * Works out the codec of every event type once. `schema` is a union of tagged classes or structs whose `_tag` is
- * the persisted type, `v1.SomethingHappened`. A mistake in it is a mistake in the program, and is thrown at once.
+ * Works out the codec of every event type once. `schema` is a union of tagged classes or structs
+ * whose `_tag` is the persisted type, `v1.SomethingHappened`. A mistake in it is a mistake in the
+ * program, and is thrown at once.
  */
 export const make = <A extends Tagged, I>(options: {
   readonly schema: Schema.Schema<A, I>
@@ -57,35 +64,36 @@ export const make = <A extends Tagged, I>(options: {
       throw new TypeError(`Expected an upcaster of a past type, found "${type}".`)
   }
 
-  const decodePayload = ({
-    payload,
-    position,
-    type
-  }: Event): Either.Either<A, EventUndecodable> => {
-    const fail = (reason: string, cause?: unknown) =>
-      Either.left(
-        new EventUndecodable({ position, type, reason, ...(cause === undefined ? {} : { cause }) })
+  const decodePayload = (event: Event): Either.Either<A, EventUndecodable> => {
+    const codec = codecs.get(event.type)
+    if (codec === undefined) return decodeOld(event)
+    const decoded = codec.decode(event.payload)
+    return Either.isLeft(decoded)
+      ? Either.left(unreadable(event, decoded.left))
+      : Either.right(decoded.right)
+  }
+
+  const decodeOld = (event: Event): Either.Either<A, EventUndecodable> => {
+    const first = upcasters.get(event.type)
+    if (first === undefined) {
+      return Either.left(
+        undecodable(event, "no event is known here. Is the log of a newer release?")
       )
-    const codec = codecs.get(type)
-    if (codec !== undefined) {
-      return Either.mapLeft(codec.decode(payload), unreadable(position, type))
     }
-    const first = upcasters.get(type)
-    if (first === undefined) return fail("no event is known here. Is the log of a newer release?")
-    const decoded = Either.mapLeft(first.decode(payload), unreadable(position, type))
-    if (Either.isLeft(decoded)) return Either.left(decoded.left)
+    const decoded = first.decode(event.payload)
+    if (Either.isLeft(decoded)) return Either.left(unreadable(event, decoded.left))
     let value = decoded.right
     // Each upcaster is used at most once, so a circle of them ends as well.
     for (let steps = upcasters.size; steps > 0; steps--) {
       const current = codecs.get(value._tag)
       if (current?.is(value)) return Either.right(value)
-      const next = Option.flatMap(Option.fromNullable(upcasters.get(value._tag)), ({ step }) =>
-        step(value)
-      )
+      const upcaster = Option.fromNullable(upcasters.get(value._tag))
+      const next = Option.flatMap(upcaster, ({ step }) => step(value))
       if (Option.isNone(next)) break
       value = next.value
     }
-    return fail(`the upcasters lead to "${value._tag}", which is no event of today.`)
+    const reason = `the upcasters lead to "${value._tag}", which is no event of today.`
+    return Either.left(undecodable(event, reason))
   }
 
   const decode = (event: Event): Either.Either<Event<A>, EventUndecodable> =>
@@ -195,15 +203,16 @@ const firstUnencodable = <A extends Tagged>(
   return new Codec.ValueUnencodable({ index: 0, reason: cause.message, cause })
 }
 
-const unreadable =
-  (position: number, type: string) =>
-  (cause: Codec.BytesUndecodable | Codec.CodecVersionMismatch): EventUndecodable =>
-    new EventUndecodable({
-      position,
-      type,
-      reason: `the payload can't be read. ${cause.message}`,
-      cause
-    })
+const undecodable = ({ position, type }: Event, reason: string): EventUndecodable =>
+  new EventUndecodable({ position, type, reason })
+
+const unreadable = (
+  { position, type }: Event,
+  cause: Codec.BytesUndecodable | Codec.CodecVersionMismatch
+): EventUndecodable => {
+  const reason = `the payload can't be read. ${cause.message}`
+  return new EventUndecodable({ position, type, reason, cause })
+}
 
 /** The stored envelope around the event as it reads today. */
 class DecodedEvent<A> implements Event<A> {

@@ -43,7 +43,10 @@ export class EventInvalid extends Schema.TaggedError<EventInvalid>()("EventInval
   }
 }
 
-/** One payload is larger than the log accepts. Recover by splitting the fact, or raise `maxEventBytes`. */
+/**
+ * One payload is larger than the log accepts. Recover by splitting the fact, or raise
+ * `maxEventBytes`.
+ */
 export class EventTooLarge extends Schema.TaggedError<EventTooLarge>()("EventTooLarge", {
   index: Schema.NonNegativeInt,
   bytes: Schema.NonNegativeInt,
@@ -103,7 +106,9 @@ export class LogUnavailable extends Schema.TaggedError<LogUnavailable>()("LogUna
   }
 }
 
-/** Another process (or layer) writes this log. Recover by stopping it, or open the log read-only. */
+/**
+ * Another process (or layer) writes this log. Recover by stopping it, or open the log read-only.
+ */
 export class LogLocked extends Schema.TaggedError<LogLocked>()("LogLocked", {
   log: Schema.String
 }) {
@@ -122,7 +127,9 @@ export class LogVersionUnsupported extends Schema.TaggedError<LogVersionUnsuppor
   }
 }
 
-/** The file is something else, or missing where one must exist. Recover by giving the right path. */
+/**
+ * The file is something else, or missing where one must exist. Recover by giving the right path.
+ */
 export class NotALog extends Schema.TaggedError<NotALog>()("NotALog", {
   log: Schema.String,
   found: Schema.String

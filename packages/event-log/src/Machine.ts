@@ -22,7 +22,9 @@ export interface Settings {
   readonly upcasters?: ReadonlyArray<Upcaster>
   /** The stream that holds its events. Default: the machine's name. */
   readonly stream?: string
-  /** Raise it when `State` or `evolve` changes: snapshots of other versions are ignored. Default 1. */
+  /**
+   * Raise it when `State` or `evolve` changes: snapshots of other versions are ignored. Default 1.
+   */
   readonly stateVersion?: number
   /** Save a snapshot every so many events, where `Snapshots` are provided. Default 1,000. */
   readonly snapshotEvery?: number
@@ -62,7 +64,9 @@ export interface Sent<State, A> {
   readonly state: State
   /** Version of the stream after the command's events. */
   readonly version: number
-  /** Position of the command's last event; if it led to none, of the last event it was decided on. */
+  /**
+   * Position of the command's last event; if it led to none, of the last event it was decided on.
+   */
   readonly position: Position
   /** The command was carried out earlier, under this id. */
   readonly duplicate: boolean
@@ -105,7 +109,10 @@ export interface MachineService<State, Command, A extends Tagged, Failure> {
   ) => Effect.Effect<Sent<State, A>, Failure | SendError>
   /** The newest state. */
   readonly state: Effect.Effect<State, LoadError>
-  /** Every event after a position with the state it led to, then every further one. Default: from the first on. */
+  /**
+   * Every event after a position with the state it led to, then every further one. Default: from
+   * the first on.
+   */
   readonly changes: (options?: {
     readonly after?: Position
   }) => Stream.Stream<Change<State, A>, LoadError | PositionBeyondHead>

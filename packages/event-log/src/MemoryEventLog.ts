@@ -1,4 +1,7 @@
-/** The log kept in memory: the same writer, segments and hash chain as the durable one, without a disk. */
+/**
+ * The log kept in memory: the same writer, segments and hash chain as the durable one, without a
+ * disk.
+ */
 import { Effect, Option, type Scope } from "effect"
 import type { EventLogService } from "./EventLog.ts"
 import { GENESIS, GENESIS_HASH, type Position } from "./Event.ts"
@@ -90,6 +93,22 @@ class MemorySegmentStore implements SegmentStore {
     })
   }
 
+  isIndexed({ firstPosition, ids, types }: Pick<NewSegment, "firstPosition" | "types" | "ids">) {
+    return Effect.sync(() => {
+      const indexed = this.#types.get(firstPosition)
+      return (
+        [...types].every((type) => indexed?.has(type) === true) &&
+        ids.every(([id, position]) => this.#ids.get(id) === position)
+      )
+    })
+  }
+
+  readonly indexSize = Effect.sync(() => {
+    let types = 0
+    for (const ofSegment of this.#types.values()) types += ofSegment.size
+    return { types, ids: this.#ids.size }
+  })
+
   #store({ ids, types, ...segment }: NewSegment): void {
     const stored = { ...segment, previousHash: this.#all.at(-1)?.hash ?? GENESIS_HASH }
     this.#all.push(stored)
@@ -106,7 +125,9 @@ const beginsAt = (segment: StoredSegment): Position => segment.firstPosition
 const lastPosition = (segment: StoredSegment): Position =>
   segment.firstPosition + segment.eventCount - 1
 
-/** Index of the first segment whose `key` is at least `position`; the segments are in order of it. */
+/**
+ * Index of the first segment whose `key` is at least `position`; the segments are in order of it.
+ */
 const firstReaching = (
   segments: ReadonlyArray<StoredSegment>,
   position: Position,

@@ -1,9 +1,9 @@
 /**
  * Effects on the outside world, done once for each intent in the log, whatever crashes in between.
  *
- * The intent is an event, appended with the facts it follows from. The outbox performs it and appends the outcome.
- * Whenever it can't know whether an earlier attempt got through (after a restart, after an error) it looks the
- * result up before it performs anything again.
+ * The intent is an event, appended with the facts it follows from. The outbox performs it and
+ * appends the outcome. Whenever it can't know whether an earlier attempt got through (after a
+ * restart, after an error) it looks the result up before it performs anything again.
  */
 import { Effect, Option, type Schedule } from "effect"
 import {
@@ -33,7 +33,10 @@ export interface Outbox<A extends Tagged, Request, Result, E, R> {
   readonly perform: (request: Request, intent: Event<A>) => Effect.Effect<Result, E, R>
   /** The event that tells of the result; it is appended to the intent's stream. */
   readonly outcome: (result: Result, request: Request, intent: Event<A>) => A
-  /** When to try again after an error; each further attempt looks the result up first. Default: not at all. */
+  /**
+   * When to try again after an error; each further attempt looks the result up first. Default: not
+   * at all.
+   */
   readonly retry?: Schedule.Schedule<unknown, E>
 }
 
@@ -44,7 +47,10 @@ export type OutboxError =
   | CheckpointMismatch
   | CheckpointUnavailable
 
-/** Performs every intent that has no outcome yet, in the order of the log, then every further one, for ever. */
+/**
+ * Performs every intent that has no outcome yet, in the order of the log, then every further one,
+ * for ever.
+ */
 export const run = <A extends Tagged, Request, Result, E, R>(
   outbox: Outbox<A, Request, Result, E, R>
 ): Effect.Effect<never, E | OutboxError, R | EventLog | Checkpoints> =>
@@ -96,6 +102,9 @@ const attempt = <A extends Tagged, Request, Result, E, R>(
   return outbox.retry === undefined ? once : Effect.retry(once, outbox.retry)
 }
 
-/** The outcome's own id: it tells that the intent is settled, and keeps a second outcome out of the log. */
+/**
+ * The outcome's own id: it tells that the intent is settled, and keeps a second outcome out of the
+ * log.
+ */
 const outcomeId = (name: string, intent: Event<unknown>): string =>
   `outbox/${name}/${intent.position}`

@@ -1,4 +1,7 @@
-/** A table derived from the log: kept up to date as it grows, dropped and rebuilt whenever that is wanted. */
+/**
+ * A table derived from the log: kept up to date as it grows, dropped and rebuilt whenever that is
+ * wanted.
+ */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Chunk, Effect, Either, Option, Stream } from "effect"
@@ -12,14 +15,19 @@ import type { Tagged } from "./Upcaster.ts"
 
 export interface Projection<A extends Tagged, E, R> {
   readonly name: string
-  /** Raise it with every change of the tables or of `apply`: they are then rebuilt by themselves. */
+  /**
+   * Raise it with every change of the tables or of `apply`: they are then rebuilt by themselves.
+   */
   readonly version: number
   readonly types: EventTypes<A>
   /** Which events it is made of. Default: all that `types` knows. */
   readonly query?: Pick<Query, "stream" | "types">
   readonly create: Effect.Effect<unknown, SqlError, SqlClient.SqlClient>
   readonly drop: Effect.Effect<unknown, SqlError, SqlClient.SqlClient>
-  /** Writes what follows from the events. Runs in one transaction with the checkpoint: never half, never twice. */
+  /**
+   * Writes what follows from the events. Runs in one transaction with the checkpoint: never half,
+   * never twice.
+   */
   readonly apply: (events: ReadonlyArray<Event<A>>) => Effect.Effect<void, E, R>
 }
 
@@ -64,7 +72,9 @@ export const rebuild = <A extends Tagged, E, R>(
     catchUp(projection)
   )
 
-/** Sees to it that the tables are there and of this version and this log; returns where they stand. */
+/**
+ * Sees to it that the tables are there and of this version and this log; returns where they stand.
+ */
 const prepare = <A extends Tagged, E, R>(projection: Projection<A, E, R>) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient

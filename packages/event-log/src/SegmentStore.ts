@@ -1,4 +1,6 @@
-/** What a database must do for the log. A new driver implements this and runs the behaviour suite. */
+/**
+ * What a database must do for the log. A new driver implements this and runs the behaviour suite.
+ */
 import type { Effect, Option } from "effect"
 import type { Hash, Head, Position } from "./Event.ts"
 import type { LogCorrupt, LogReadOnly, LogUnavailable } from "./LogError.ts"
@@ -26,6 +28,12 @@ export interface NewSegment extends Segment {
   readonly ids: ReadonlyArray<readonly [id: string, position: Position]>
 }
 
+/** How much the indexes hold: one entry for each type of each segment, one for each given id. */
+export interface IndexSize {
+  readonly types: number
+  readonly ids: number
+}
+
 export interface SegmentQuery {
   readonly stream?: string | undefined
   readonly types?: ReadonlyArray<string> | undefined
@@ -35,7 +43,10 @@ export interface SegmentQuery {
   readonly until: Position
   /** Stop after the segment that brings the events to this number. */
   readonly maxEvents: number
-  /** Stop before the segment that would bring the bytes above this number, but never before the first. */
+  /**
+   * Stop before the segment that would bring the bytes above this number, but never before the
+   * first.
+   */
   readonly maxBytes: number
 }
 
@@ -57,13 +68,21 @@ export interface SegmentStore {
     query: SegmentQuery
   ) => Effect.Effect<ReadonlyArray<StoredSegment>, LogCorrupt | LogUnavailable>
   /**
-   * Stores all segments durably or none. Each must continue the stored log exactly (position, stream version
-   * and hash), checked by the store itself: memory of the writer is not trusted.
+   * Stores all segments durably or none. Each must continue the stored log exactly (position,
+   * stream version and hash), checked by the store itself: memory of the writer is not trusted.
    */
   readonly commit: (
     segments: ReadonlyArray<NewSegment>,
     head: Head
   ) => Effect.Effect<void, LogUnavailable | LogReadOnly | LogCorrupt>
-  /** Returns once somebody else may have appended. Only asked of a store that another process writes. */
+  /** Whether the indexes have every entry that this stored segment needs. */
+  readonly isIndexed: (
+    entries: Pick<NewSegment, "firstPosition" | "types" | "ids">
+  ) => Effect.Effect<boolean, LogCorrupt | LogUnavailable>
+  readonly indexSize: Effect.Effect<IndexSize, LogCorrupt | LogUnavailable>
+  /**
+   * Returns once somebody else may have appended. Only asked of a store that another process
+   * writes.
+   */
   readonly awaitChange: Effect.Effect<void>
 }

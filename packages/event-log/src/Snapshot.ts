@@ -1,4 +1,6 @@
-/** States saved along the way, so that loading a machine need not fold its whole stream. Disposable. */
+/**
+ * States saved along the way, so that loading a machine need not fold its whole stream. Disposable.
+ */
 import { createHash } from "node:crypto"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"

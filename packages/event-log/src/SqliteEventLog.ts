@@ -10,7 +10,10 @@ import { defaultLimits, type LogLimits } from "./LogLimits.ts"
 import type { SegmentStore } from "./SegmentStore.ts"
 
 export interface SqliteEventLogOptions extends Partial<LogLimits> {
-  /** Path of the file; it is created if there is none, but its directory is not. ":memory:" keeps it nowhere. */
+  /**
+   * Path of the file; it is created if there is none, but its directory is not. ":memory:" keeps it
+   * nowhere.
+   */
   readonly filename: string
   /** Read beside the writer, which may be another process. Appends fail, and nothing is changed. */
   readonly readonly?: boolean
@@ -19,8 +22,8 @@ export interface SqliteEventLogOptions extends Partial<LogLimits> {
 }
 
 /**
- * Opens or creates the log. The file and the connection are the log's own: derived tables belong in another
- * database, since a transaction on this one would hold up the writer.
+ * Opens or creates the log. The file and the connection are the log's own: derived tables belong in
+ * another database, since a transaction on this one would hold up the writer.
  */
 export const layer = (options: SqliteEventLogOptions): Layer.Layer<EventLog, OpenError> =>
   Layer.scoped(
@@ -34,7 +37,10 @@ export const layer = (options: SqliteEventLogOptions): Layer.Layer<EventLog, Ope
     })
   )
 
-/** A damaged end is found before anything is appended to it; the rest is found when it is read, or by `verify`. */
+/**
+ * A damaged end is found before anything is appended to it; the rest is found when it is read, or
+ * by `verify`.
+ */
 const checkTail = (store: SegmentStore) =>
   Effect.gen(function* () {
     const { position } = yield* store.head

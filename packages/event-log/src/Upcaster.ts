@@ -8,7 +8,10 @@ export interface Tagged {
   readonly _tag: string
 }
 
-/** A step from an old event. What it gives is a current event, or an old one that another step takes on. */
+/**
+ * A step from an old event. What it gives is a current event, or an old one that another step takes
+ * on.
+ */
 export interface Upcaster {
   /** The persisted type that this step reads. */
   readonly type: string
@@ -23,7 +26,8 @@ export interface Upcaster {
 export const PAYLOAD_VERSION = 1
 
 /**
- * Keeps events of a past schema readable. Stored events are never edited: this is applied whenever one is read.
+ * Keeps events of a past schema readable. Stored events are never edited: this is applied whenever
+ * one is read.
  *
  *     Upcaster.make(DepositedV1, (old) => new DepositedV2({ amountWei: old.amount, memo: "" }))
  */

@@ -43,7 +43,8 @@ const roundTrips = <A, I>(
       fc.property(arbitrary, (value) => {
         const decoded = Either.getOrThrow(codec.decode(Either.getOrThrow(codec.encode(value))))
         expect(decoded).toStrictEqual(value)
-        // The decoded value is as good as the original to Schema itself, classes and refinements included.
+        // The decoded value is as good as the original to Schema itself, classes and refinements
+        // included.
         expect(encode(decoded)).toStrictEqual(encode(value))
       }),
       { numRuns: 60 }
@@ -145,6 +146,26 @@ describe("Codec", () => {
       .record({ any: fc.jsonValue({ noUnicodeString: false }) })
       .filter(({ any }) => !/-0/.test(JSON.stringify(any)) && !Object.is(any, -0))
   )
+
+  it("makes every instance as its class does", () => {
+    class Counted extends Schema.Class<Counted>("Counted")({ n: Schema.Int }) {
+      readonly seen = new Set<number>()
+      get next() {
+        return this.n + 1
+      }
+    }
+    for (const schema of [Counted, Inner]) {
+      const codec = Codec.make<Counted | Inner, unknown>(Schema.make(schema.ast), { version: 1 })
+      for (const n of [1, 2, 3]) {
+        const value = schema === Inner ? new Inner({ n, at: new Date(n) }) : new Counted({ n })
+        const decoded = Either.getOrThrow(codec.decode(Either.getOrThrow(codec.encode(value))))
+        expect(decoded).toStrictEqual(value)
+        expect(decoded).toBeInstanceOf(schema)
+        if (decoded instanceof Counted)
+          expect([decoded.next, decoded.seen.size]).toEqual([n + 1, 0])
+      }
+    }
+  })
 
   it("refuses at start-up what has no encoded form", () => {
     const symbols = Schema.Struct({ key: Schema.SymbolFromSelf })

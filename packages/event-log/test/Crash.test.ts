@@ -93,12 +93,15 @@ describe("SqliteEventLog, killed at any moment", () => {
           child.process.stdin?.write(`${begin}\n`)
           const enough = 1 + Math.floor(next() * 40)
           yield* Effect.promise(() => child.until(() => child.acknowledged.length > enough))
+          const error = yield* Effect.flip(readBack(filename))
+          expect(error).toMatchObject({ _tag: "LogLocked" })
           yield* Effect.sleep(next() * 20)
           yield* Effect.promise(() => kill(child.process))
           for (const id of child.acknowledged) if (id !== "ready") acknowledged.add(id)
           const events = yield* readBack(filename)
           expectOnceAndWhole(events, acknowledged)
-          // The next writer begins with batches that are stored already, acknowledged or not: none may come twice.
+          // The next writer begins with batches that are stored already, acknowledged or not: none
+          // may come twice.
           begin = Math.max(2, ...[...acknowledged].map(batchOf)) - 2
         }
         expect(acknowledged.size).toBeGreaterThan(KILLS * 2)

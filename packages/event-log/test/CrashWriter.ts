@@ -1,6 +1,7 @@
 /**
- * The child of the crash test: once told to go, it appends numbered batches for ever, and prints the ids of each
- * that was acknowledged. Usage: CrashWriter.ts FILENAME, with the first batch's number on standard input.
+ * The child of the crash test: once told to go, it appends numbered batches for ever, and prints
+ * the ids of each that was acknowledged. Usage: CrashWriter.ts FILENAME, with the first batch's
+ * number on standard input.
  */
 import * as Fs from "node:fs"
 import { Effect } from "effect"

@@ -15,7 +15,7 @@ import { EventLog } from "../src/EventLog.ts"
 import * as EventTypes from "../src/EventTypes.ts"
 import * as Projection from "../src/Projection.ts"
 import { Snapshots } from "../src/Snapshot.ts"
-import { append } from "./EventLogSuite.ts"
+import { append } from "./LogTools.ts"
 
 const directory = Fs.mkdtempSync(Path.join(Os.tmpdir(), "event-log-followers-"))
 afterAll(() => Fs.rmSync(directory, { recursive: true, force: true }))

@@ -18,7 +18,10 @@ class Crash extends Schema.TaggedError<Crash>()("Crash", {}) {}
 
 type Trouble = "none" | "refuses" | "loses the answer" | "crashes before" | "crashes after"
 
-/** A bank that really books, and remembers under which key; `trouble` tells what goes wrong with each booking. */
+/**
+ * A bank that really books, and remembers under which key; `trouble` tells what goes wrong with
+ * each booking.
+ */
 const makeBank = (trouble: ReadonlyArray<Trouble>) => {
   const booked: Array<{ readonly key: string; readonly amount: number }> = []
   let calls = 0
@@ -79,7 +82,10 @@ const settle = Effect.forEach(Array.from({ length: 300 }), () => Effect.yieldNow
   discard: true
 })
 
-/** Runs the outbox as a process that is started again whenever it crashes, until it has nothing left to do. */
+/**
+ * Runs the outbox as a process that is started again whenever it crashes, until it has nothing left
+ * to do.
+ */
 const runThroughCrashes = (bank: ReturnType<typeof makeBank>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(

@@ -9,7 +9,8 @@ import { EventLog } from "../src/EventLog.ts"
 import { packEvents, segmentHash } from "../src/internal/Segment.ts"
 import { openForWriting } from "../src/internal/SqliteLogFile.ts"
 import * as SqliteEventLog from "../src/SqliteEventLog.ts"
-import { append, event, suite } from "./EventLogSuite.ts"
+import { suite } from "./EventLogSuite.ts"
+import { append, event } from "./LogTools.ts"
 
 const directory = Fs.mkdtempSync(Path.join(Os.tmpdir(), "event-log-"))
 afterAll(() => Fs.rmSync(directory, { recursive: true, force: true }))
@@ -172,9 +173,10 @@ describe("SqliteEventLog, beside others", () => {
           const hash = segmentHash(body, before.hash)
           yield* Effect.sync(() => {
             const database = new Database(filename)
-            database
-              .prepare("INSERT INTO segments VALUES (2, 'a', 2, 1, ?, ?)")
-              .run(Buffer.from(hash.slice(2), "hex"), body.bytes)
+            const [own, previous] = [hash, before.hash].map((h) => Buffer.from(h.slice(2), "hex"))
+            const insert =
+              "INSERT INTO appends VALUES (2, 'a', 2, 1, ?, ?, ?, '[\"v1.Noted\"]', '[]')"
+            database.prepare(insert).run(own, body.bytes, previous)
             database.close()
           })
           const error = yield* Effect.flip(append("a", 1, "stale"))
@@ -289,6 +291,8 @@ describe("SqliteEventLog, when it is tampered with", () => {
     ["a stream is renamed", "UPDATE segments SET stream = 'other' WHERE first_position = 21", 21],
     ["a version is changed", "UPDATE segments SET first_version = 9 WHERE first_position = 31", 31],
     ["a hash is changed", "UPDATE segments SET hash = zeroblob(32) WHERE first_position = 61", 61],
+    ["an index entry is missing", "DELETE FROM segment_types WHERE first_position = 51", 51],
+    ["an index entry is made up", "INSERT INTO event_ids VALUES ('made-up', 7)", 100],
     [
       "two segments change places",
       `UPDATE segments SET first_position = first_position + 1000 WHERE first_position IN (11, 31);

@@ -1,7 +1,10 @@
 /** Reads what a ByteWriter wrote, and refuses anything that runs past its end. */
 import { StringKind } from "./ByteWriter.ts"
 
-/** The bytes are not what a ByteWriter makes. Caught where bytes become values; never leaves the package. */
+/**
+ * The bytes are not what a ByteWriter makes. Caught where bytes become values; never leaves the
+ * package.
+ */
 export class MalformedBytes extends Error {
   constructor(expected: string, at: number) {
     super(`Expected ${expected} at byte ${at}.`)

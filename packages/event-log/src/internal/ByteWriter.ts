@@ -95,7 +95,10 @@ export class ByteWriter {
     this.#buffer[this.#length++] = rest
   }
 
-  /** A non-negative bigint of any size: up to 127 its own byte, else its length, then its bytes, highest first. */
+  /**
+   * A non-negative bigint of any size: up to 127 its own byte, else its length, then its bytes,
+   * highest first.
+   */
   bigUint(value: bigint): void {
     if (value <= MAX_UINT64) {
       this.#uint64(value)
@@ -141,7 +144,9 @@ export class ByteWriter {
     this.#hexDigits(text, 2)
   }
 
-  /** Several texts `0x…` that follow each other, of these sizes in bytes: one copy for all of them. */
+  /**
+   * Several texts `0x…` that follow each other, of these sizes in bytes: one copy for all of them.
+   */
   hexRun(texts: string, sizes: ReadonlyArray<number>): void {
     this.#reserve(texts.length >>> 1)
     let isHex = loadDigits(texts)

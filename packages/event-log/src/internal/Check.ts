@@ -3,8 +3,8 @@
 const FACTOR = 0x9e3779b1
 
 /**
- * Mixes the bytes in, four at a time. Multiplying by an odd number loses nothing, so that bytes which differ within
- * four always give another mix, of which the upper half is kept.
+ * Mixes the bytes in, four at a time. Multiplying by an odd number loses nothing, so that bytes
+ * which differ within four always give another mix, of which the upper half is kept.
  */
 export const checkOf = (view: DataView, start: number, end: number): number => {
   let mix = end - start

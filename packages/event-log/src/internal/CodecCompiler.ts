@@ -1,8 +1,9 @@
 /**
  * From a schema's syntax tree to functions that write and read its values.
  *
- * Values are written as they are, past the schema's transformations. Where no binary form of a value is known, its
- * encoded form is written instead, by way of Schema; what the schema leaves open (`unknown`) becomes JSON.
+ * Values are written as they are, past the schema's transformations. Where no binary form of a
+ * value is known, its encoded form is written instead, by way of Schema; what the schema leaves
+ * open (`unknown`) becomes JSON.
  */
 import { Either, ParseResult, Schema, SchemaAST as AST } from "effect"
 import type { ByteReader } from "./ByteReader.ts"
@@ -20,12 +21,15 @@ export interface Plan<A = unknown> {
 /** A plan for the values (the Type side) of a schema. */
 export const compile = <A, I>(schema: Schema.Schema<A, I>): Plan<A> => {
   const { read, write } = new Compiler().start(schema.ast)
-  // The plan was made from this schema, so what it reads is what was written: a value of A. The type checker
-  // can't follow a syntax tree, hence the one assertion.
+  // The plan was made from this schema, so what it reads is what was written: a value of A. The
+  // type checker can't follow a syntax tree, hence the one assertion.
   return { write, read: (reader) => read(reader) as A }
 }
 
-/** The members of a union of tagged structs or classes, by their `_tag`; undefined for one that has none. */
+/**
+ * The members of a union of tagged structs or classes, by their `_tag`; undefined for one that has
+ * none.
+ */
 export const taggedMembers = (
   ast: AST.AST
 ): ReadonlyArray<readonly [tag: string | undefined, member: AST.AST]> =>
@@ -34,7 +38,10 @@ export const taggedMembers = (
     return [typeof tag === "string" ? tag : undefined, member]
   })
 
-/** No binary form of these values is known: the nearest node above that transforms them has to encode them. */
+/**
+ * No binary form of these values is known: the nearest node above that transforms them has to
+ * encode them.
+ */
 class NoBinaryForm extends Error {
   constructor(ast: AST.AST) {
     super(`Expected a schema with an encoded form of plain data, found ${String(ast)}.`)
@@ -126,9 +133,15 @@ class Compiler {
 
   #transformation(ast: AST.Transformation): Plan {
     const construct = classConstructor(ast)
-    // Values stand on the far side of a transformation: what it does to reach them need not be done.
+    // Values stand on the far side of a transformation: what it does to reach them need not be
+    // done.
     if (construct === undefined) return this.#binary(ast.to)
-    const fields = this.#binary(ast.from)
+    const { from } = ast
+    if (AST.isTypeLiteral(from) && from.indexSignatures.length === 0) {
+      const fields = this.#fields(from)
+      if (fields.every(({ isOptional }) => !isOptional)) return instance(fields, construct)
+    }
+    const fields = this.#binary(from)
     return { write: fields.write, read: (reader) => construct(fields.read(reader)) }
   }
 
@@ -150,12 +163,16 @@ class Compiler {
     const [index, ...further] = ast.indexSignatures
     const isKeyed = index === undefined || AST.isStringKeyword(index.parameter)
     if (further.length > 0 || !isKeyed) throw new NoBinaryForm(ast)
-    const fields = ast.propertySignatures.map(({ isOptional, name, type }) => {
+    const fields = this.#fields(ast)
+    if (fields.length === 0 && index === undefined) throw new NoBinaryForm(ast)
+    return Leaf.struct(fields, index === undefined ? undefined : this.#plan(index.type))
+  }
+
+  #fields(ast: AST.TypeLiteral): ReadonlyArray<Leaf.Field> {
+    return ast.propertySignatures.map(({ isOptional, name, type }) => {
       if (typeof name !== "string") throw new NoBinaryForm(ast)
       return { name, isOptional, plan: this.#plan(type) }
     })
-    if (fields.length === 0 && index === undefined) throw new NoBinaryForm(ast)
-    return Leaf.struct(fields, index === undefined ? undefined : this.#plan(index.type))
   }
 
   #union(ast: AST.Union): Plan {
@@ -179,6 +196,41 @@ class Compiler {
     return late
   }
 }
+
+/**
+ * Instances of a class. A class's own constructor copies the fields several times over; where the
+ * first instance shows that it does nothing but that, further ones are made by giving the fields
+ * the class's prototype.
+ */
+const instance = (
+  fields: ReadonlyArray<Leaf.Field>,
+  construct: (fields: unknown) => unknown
+): Plan => {
+  let prototype: object | null = null
+  let isKnown = false
+  const plan = Leaf.struct(fields, undefined, () =>
+    prototype === null ? {} : Object.create(prototype)
+  )
+  return {
+    write: plan.write,
+    read: (reader) => {
+      const value = plan.read(reader)
+      if (prototype !== null) return value
+      const made = construct(value)
+      if (!isKnown) {
+        isKnown = true
+        if (hasOnly(made, fields)) prototype = Object.getPrototypeOf(made)
+      }
+      return made
+    }
+  }
+}
+
+const hasOnly = (value: unknown, fields: ReadonlyArray<Leaf.Field>): value is object =>
+  typeof value === "object" &&
+  value !== null &&
+  Reflect.ownKeys(value).length === fields.length &&
+  fields.every(({ name }) => Object.hasOwn(value, name))
 
 /** How an instance is made of its fields, if the node is a Schema.Class. */
 const classConstructor = (ast: AST.Transformation): ((fields: unknown) => unknown) | undefined => {

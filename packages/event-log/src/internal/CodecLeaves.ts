@@ -184,8 +184,15 @@ export interface Field {
   readonly plan: Plan
 }
 
-/** A bit for each optional field that is there, the fields in order, then the entries that have no field. */
-export const struct = (fields: ReadonlyArray<Field>, rest: Plan | undefined): Plan => {
+/**
+ * A bit for each optional field that is there, the fields in order, then the entries that have no
+ * field.
+ */
+export const struct = (
+  fields: ReadonlyArray<Field>,
+  rest: Plan | undefined,
+  create: () => Record<string, unknown> = () => ({})
+): Plan => {
   const optional = fields.filter(({ isOptional }) => isOptional)
   const names = new Set(fields.map(({ name }) => name))
   const parts = partsOf(fields)
@@ -205,7 +212,7 @@ export const struct = (fields: ReadonlyArray<Field>, rest: Plan | undefined): Pl
       }
     },
     read: (reader) => {
-      const value: Record<string, unknown> = {}
+      const value = create()
       const present: Array<number> = []
       for (let from = 0; from < optional.length; from += 8) present.push(reader.byte())
       for (const part of parts) part.read(reader, value, present)

@@ -1,8 +1,9 @@
 /**
  * Hex digits into bytes, four digits at a time.
  *
- * Copying the characters of a string into a buffer at once and working on them as 32-bit words is several times
- * quicker than asking the string for one character after the other, and this is what encoding spends its time on.
+ * Copying the characters of a string into a buffer at once and working on them as 32-bit words is
+ * several times quicker than asking the string for one character after the other, and this is what
+ * encoding spends its time on.
  */
 
 /** Digits that fit in one go. */
@@ -20,14 +21,18 @@ export const loadDigits = (text: string): boolean => {
 /** Whether the text copied in has `0x` at this place. */
 export const isPrefixAt = (from: number): boolean => digits[from] === 48 && digits[from + 1] === 120
 
-/** Writes the bytes of `size` pairs of digits to `target`; `false` if one is no lower-case hex digit. */
+/**
+ * Writes the bytes of `size` pairs of digits to `target`; `false` if one is no lower-case hex
+ * digit.
+ */
 export const decodeDigits = (from: number, size: number, target: DataView, at: number): boolean => {
   let wrong = 0
   let to = at
   let next = from
   for (const end = from + 4 * (size >>> 1); next < end; next += 4, to += 2) {
     const word = words.getUint32(next, true)
-    // Each byte of `nibbles` is a digit's value: of a letter, whose bit 6 is set, its low bits and 9.
+    // Each byte of `nibbles` is a digit's value: of a letter, whose bit 6 is set, its low bits and
+    // 9.
     const letters = (word >>> 6) & 0x01010101
     const nibbles = (word & 0x0f0f0f0f) + (letters << 3) + letters
     // Back from the values to the digits: what does not come back as it was is no digit.

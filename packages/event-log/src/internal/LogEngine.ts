@@ -34,7 +34,8 @@ export const makeEventLog = (
     const subscribe = (query: Omit<Query, "until"> = {}): Stream.Stream<Event, ReadError> =>
       Stream.paginateChunkEffect(query.after ?? 0, (after) =>
         Effect.gen(function* () {
-          // Taken before reading, so that an append between the reading and the waiting is not missed.
+          // Taken before reading, so that an append between the reading and the waiting is not
+          // missed.
           const change = signal.next
           const page = yield* reader.page({ ...query, after, until: undefined })
           if (page.complete && page.events.length === 0) yield* wait(change)

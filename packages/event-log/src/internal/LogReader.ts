@@ -1,10 +1,10 @@
 /** Reading: pages, look-ups by id, and the walk along the hash chain. */
 import { Effect, Option } from "effect"
 import type { Page, PageQuery } from "../EventLog.ts"
-import { type Event, GENESIS_HASH, type Head, type Position } from "../Event.ts"
+import { defaultEventId, type Event, GENESIS_HASH, type Head, type Position } from "../Event.ts"
 import { LogCorrupt, type ReadError } from "../LogError.ts"
 import type { LogLimits } from "../LogLimits.ts"
-import type { SegmentStore, StoredSegment } from "../SegmentStore.ts"
+import type { IndexSize, SegmentStore, StoredSegment } from "../SegmentStore.ts"
 import { type SegmentDamage, unpackSegment } from "./Segment.ts"
 
 interface Unpacked {
@@ -82,11 +82,12 @@ export class LogReader {
           if (damage !== undefined) return yield* this.#corrupt(damage)
         }
       }
-      if (walk.head.position === head.position && walk.head.hash === head.hash) return head
-      return yield* this.#corrupt({
-        position: head.position,
-        reason: "the chain ends in another hash"
-      })
+      if (walk.head.position !== head.position || walk.head.hash !== head.hash) {
+        const reason = "the chain ends in another hash"
+        return yield* this.#corrupt({ position: head.position, reason })
+      }
+      const damage = yield* walk.finish
+      return damage === undefined ? head : yield* this.#corrupt(damage)
     })
   })
 
@@ -140,7 +141,8 @@ export class LogReader {
     }
     this.#cut = undefined
     const last = segments.at(-1)
-    // A page stops at its limits, so only an empty one or one that reaches the end shows that nothing is left.
+    // A page stops at its limits, so only an empty one or one that reaches the end shows that
+    // nothing is left.
     const through = last === undefined ? until : Math.min(until, lastPosition(last.segment))
     return { events, through, complete: through === until }
   }
@@ -178,6 +180,7 @@ class ChainWalk {
   readonly #store: SegmentStore
   readonly #limits: LogLimits
   readonly #versions = new Map<string, number>()
+  #entries: IndexSize = { types: 0, ids: 0 }
 
   constructor(store: SegmentStore, limits: LogLimits) {
     this.#store = store
@@ -200,11 +203,28 @@ class ChainWalk {
         const found = `has version ${segment.firstVersion} of stream "${segment.stream}"`
         return { position: expected, reason: `it ${found}, which is at version ${version}` }
       }
+      const entries = entriesOf(segment, unpacked.events)
+      if (!(yield* this.#store.isIndexed(entries))) {
+        return { position: expected, reason: "the indexes lack entries of its segment" }
+      }
+      this.#entries = {
+        types: this.#entries.types + entries.types.size,
+        ids: this.#entries.ids + entries.ids.length
+      }
       this.#versions.set(segment.stream, lastVersion(segment))
       this.head = { position: lastPosition(segment), hash: segment.hash }
       return undefined
     })
   }
+
+  /** What is left to look at once every segment was: entries that belong to none. */
+  readonly finish: Effect.Effect<SegmentDamage | undefined, ReadError> = Effect.suspend(() =>
+    Effect.map(this.#store.indexSize, ({ ids, types }) =>
+      ids === this.#entries.ids && types === this.#entries.types
+        ? undefined
+        : { position: this.head.position, reason: "the indexes have entries of no segment" }
+    )
+  )
 
   #versionBefore(segment: StoredSegment): Effect.Effect<number, ReadError> {
     const known = this.#versions.get(segment.stream)
@@ -217,6 +237,14 @@ class ChainWalk {
     )
   }
 }
+
+const entriesOf = ({ firstPosition }: StoredSegment, events: ReadonlyArray<Event>) => ({
+  firstPosition,
+  types: new Set(events.map(({ type }) => type)),
+  ids: events
+    .filter(({ id, stream, version }) => id !== defaultEventId(stream, version))
+    .map(({ id, position }) => [id, position] as const)
+})
 
 const lastPosition = (segment: StoredSegment): Position =>
   segment.firstPosition + segment.eventCount - 1

@@ -1,4 +1,7 @@
-/** Runs a machine on the log: commands that wait are decided one after the other and appended as one batch. */
+/**
+ * Runs a machine on the log: commands that wait are decided one after the other and appended as one
+ * batch.
+ */
 import { Deferred, Effect, Either, Exit, FiberId, Option, type Scope, Stream } from "effect"
 import { isNonEmptyReadonlyArray } from "effect/Array"
 import type { Event, NewEvent, Position } from "../Event.ts"
@@ -168,7 +171,9 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
     return answer(decisions, firstPosition - 1, duplicate)
   }
 
-  /** Decides anew after a conflict; a batch with one bad command in it is tried command by command. */
+  /**
+   * Decides anew after a conflict; a batch with one bad command in it is tried command by command.
+   */
   #recover(
     decisions: ReadonlyArray<Decision<State, Command, A, Failure>>,
     error: AppendError,
@@ -227,7 +232,8 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
         version: version + events.length
       }
     } catch (defect) {
-      // A rule that throws is a mistake in the machine: who sent the command learns of it, others go on.
+      // A rule that throws is a mistake in the machine: who sent the command learns of it, others
+      // go on.
       return refuse(Exit.die(defect))
     }
   }

@@ -4,11 +4,12 @@
  *     segment = format | recordedAtMs | event…
  *     event   = (type << 3 | flags) | [id] | [causationId] | [correlationId] | payload size | payload | check
  *
- * Types, causation and correlation ids are numbers into a table of strings that grows as the events are read: a
- * number one past its end is followed by the string itself. Positions and versions count up from the segment's
- * first. An event's hash is SHA-256 over the previous segment's hash, the segment's place and its bytes up to the
- * end of the event, so that a segment needs to store its last hash only. `check` tells which event
- * of a segment is damaged, where the hash says only that one is.
+ * Types, causation and correlation ids are numbers into a table of strings that grows as the events
+ * are read: a number one past its end is followed by the string itself. Positions and versions
+ * count up from the segment's first. An event's hash is SHA-256 over the previous segment's hash,
+ * the segment's place and its bytes up to the end of the event, so that a segment needs to store
+ * its last hash only. `check` tells which event of a segment is damaged, where the hash says only
+ * that one is.
  */
 import { createHash, type Hash as Sha256 } from "node:crypto"
 import { defaultEventId, type Event, type Hash, type NewEvent } from "../Event.ts"
@@ -84,7 +85,10 @@ const startHash = (segment: Omit<Segment, "hash">, previousHash: Hash): Sha256 =
   return createHash("sha256").update(place.view())
 }
 
-/** Reads the events of a segment, or tells where it is damaged. The hash is checked first, so `events` are sound. */
+/**
+ * Reads the events of a segment, or tells where it is damaged. The hash is checked first, so
+ * `events` are sound.
+ */
 export const unpackSegment = (
   segment: StoredSegment
 ): { readonly events: ReadonlyArray<Event> } | { readonly damage: SegmentDamage } => {

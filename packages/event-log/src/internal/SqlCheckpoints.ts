@@ -1,4 +1,6 @@
-/** The table of checkpoints. Saving in the transaction of what was derived keeps the two together. */
+/**
+ * The table of checkpoints. Saving in the transaction of what was derived keeps the two together.
+ */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Option } from "effect"

@@ -8,7 +8,10 @@ import { LogCorrupt, LogUnavailable } from "../LogError.ts"
 export type SqlValue = string | number | Uint8Array | null
 
 export interface SqliteConnection {
-  /** Rows of one statement. `Row` is what the statement's columns are, by the STRICT tables behind them. */
+  /**
+   * Rows of one statement. `Row` is what the statement's columns are, by the STRICT tables behind
+   * them.
+   */
   readonly query: <Row extends object = Record<string, SqlValue>>(
     statement: string,
     parameters?: ReadonlyArray<SqlValue>
@@ -17,7 +20,10 @@ export interface SqliteConnection {
   readonly exclusively: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** Opens a connection and keeps it until the scope closes. Neither WAL nor any other setting is touched. */
+/**
+ * Opens a connection and keeps it until the scope closes. Neither WAL nor any other setting is
+ * touched.
+ */
 export const connect = (
   filename: string,
   options: { readonly readonly: boolean }
@@ -28,7 +34,8 @@ export const connect = (
       readonly: options.readonly,
       disableWAL: true
     })
-    // Reserved for good: a statement through the client's own interface costs a span and a compilation each.
+    // Reserved for good: a statement through the client's own interface costs a span and a
+    // compilation each.
     const connection = yield* client.reserve
     const lock = yield* Effect.makeSemaphore(1)
     return {
@@ -42,7 +49,10 @@ export const connect = (
     Effect.catchAllDefect((defect) => Effect.fail(storeError(filename, defect)))
   )
 
-/** Says what a failure of SQLite means for the log. `position` is the best known place of the damage. */
+/**
+ * Says what a failure of SQLite means for the log. `position` is the best known place of the
+ * damage.
+ */
 export const storeError = (
   log: string,
   error: unknown,

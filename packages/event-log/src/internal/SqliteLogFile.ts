@@ -1,9 +1,10 @@
 /**
- * The file of a log: finding out what it is before SQLite touches it, locking it, creating it, opening it.
+ * The file of a log: finding out what it is before SQLite touches it, locking it, creating it,
+ * opening it.
  *
- * The writer's lock is a second database beside the log, `<log>.lock`, held in an exclusive transaction: the
- * system drops it when the process dies, and readers of the log never see it. A new log is made under another
- * name and renamed, so that no crash leaves half of one.
+ * The writer's lock is a second database beside the log, `<log>.lock`, held in an exclusive
+ * transaction: the system drops it when the process dies, and readers of the log never see it. A
+ * new log is made under another name and renamed, so that no crash leaves half of one.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -40,7 +41,8 @@ const schema = [
      hash BLOB NOT NULL,
      bytes BLOB NOT NULL
    ) STRICT`,
-  // SQLite keeps the rowid, first_position, in every index: within a stream this one is in order of it.
+  // SQLite keeps the rowid, first_position, in every index: within a stream this one is in order of
+  // it.
   "CREATE INDEX segments_by_stream ON segments (stream)",
   `CREATE TABLE segment_types (
      type TEXT NOT NULL,
@@ -51,7 +53,8 @@ const schema = [
      id TEXT PRIMARY KEY,
      position INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID`,
-  // An append is one statement, its guard and its indexes included: each further one would cost as much again.
+  // An append is one statement, its guard and its indexes included: each further one would cost as
+  // much again.
   `CREATE VIEW appends AS
      SELECT first_position, stream, first_version, event_count, hash, bytes,
        hash AS previous_hash, '[]' AS types, '[]' AS ids FROM segments`,
@@ -150,7 +153,8 @@ const inspect = (
       return yield* new LogVersionUnsupported({ log: path, found, supported: FORMAT })
     }
     const expected = header.readUInt16BE(16) * header.readUInt32BE(28)
-    // A checkpoint that a crash cut short is finished from the WAL; without one, missing pages are lost.
+    // A checkpoint that a crash cut short is finished from the WAL; without one, missing pages are
+    // lost.
     if (size < expected && walSize === 0) {
       return yield* corrupt(`the file ends after ${size} of ${expected} bytes`)
     }
@@ -231,7 +235,10 @@ const checkVersion = (connection: SqliteConnection, path: string): Effect.Effect
     return yield* new LogCorrupt({ log: path, position: 0, reason })
   })
 
-/** An append is acknowledged only when it would survive a power cut: set that, then see that it holds. */
+/**
+ * An append is acknowledged only when it would survive a power cut: set that, then see that it
+ * holds.
+ */
 const makeDurable = (connection: SqliteConnection, path: string): Effect.Effect<void, OpenError> =>
   Effect.gen(function* () {
     yield* run(connection, path, [

@@ -1,9 +1,18 @@
-/** Segments as rows: one row an append, with indexes by stream, by type and by the ids that writers gave. */
+/**
+ * Segments as rows: one row an append, with indexes by stream, by type and by the ids that writers
+ * gave.
+ */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Option } from "effect"
 import { GENESIS, GENESIS_HASH, type Hash, type Head, type Position } from "../Event.ts"
 import { type LogCorrupt, LogReadOnly, LogUnavailable } from "../LogError.ts"
-import type { NewSegment, SegmentQuery, SegmentStore, StoredSegment } from "../SegmentStore.ts"
+import type {
+  IndexSize,
+  NewSegment,
+  SegmentQuery,
+  SegmentStore,
+  StoredSegment
+} from "../SegmentStore.ts"
 import { type SqliteConnection, type SqlValue, storeError } from "./SqliteConnection.ts"
 import { DISPLACED } from "./SqliteLogFile.ts"
 
@@ -30,14 +39,20 @@ interface Outline {
   readonly size: number
 }
 
-/** SQLite joins at most 500 selects into one; with more types than this the reader's own filter does the work. */
+/**
+ * SQLite joins at most 500 selects into one; with more types than this the reader's own filter does
+ * the work.
+ */
 const MAX_INDEXED_TYPES = 400
 
 const COLUMNS = `s.first_position, s.stream, s.first_version, s.event_count, s.hash,
   (SELECT p.hash FROM segments p WHERE p.first_position < s.first_position
    ORDER BY p.first_position DESC LIMIT 1) AS previous_hash, s.bytes`
 
-/** The trigger behind it stores a segment only if it continues the log in position, hash and stream version. */
+/**
+ * The trigger behind it stores a segment only if it continues the log in position, hash and stream
+ * version.
+ */
 const APPEND = `INSERT INTO appends
   (first_position, stream, first_version, event_count, hash, bytes, previous_hash, types, ids)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -133,6 +148,31 @@ export class SqliteSegmentStore implements SegmentStore {
     )
   }
 
+  isIndexed({ firstPosition, ids, types }: Pick<NewSegment, "firstPosition" | "types" | "ids">) {
+    return Effect.map(
+      this.#read<{ types: number; ids: number }>(
+        `SELECT
+           (SELECT count(*) FROM segment_types WHERE first_position = ?
+              AND type IN (SELECT value FROM json_each(?))) AS types,
+           (SELECT count(*) FROM json_each(?) given JOIN event_ids stored
+              ON stored.id = given.value ->> 0 AND stored.position = given.value ->> 1) AS ids`,
+        [firstPosition, JSON.stringify([...types]), JSON.stringify(ids)]
+      ),
+      ([found]) => found?.types === types.size && found.ids === ids.length
+    )
+  }
+
+  readonly indexSize = Effect.suspend(() =>
+    Effect.map(
+      this.#read<IndexSize>(
+        `SELECT (SELECT count(*) FROM segment_types) AS types,
+           (SELECT count(*) FROM event_ids) AS ids`,
+        []
+      ),
+      ([size = { types: 0, ids: 0 }]) => size
+    )
+  )
+
   #displaced({ position }: Head): LogUnavailable {
     const reason = `something else wrote to it: what comes after position ${position} does not continue what is stored`
     return new LogUnavailable({ log: this.name, reason })
@@ -182,7 +222,9 @@ const outlineQuery = (query: SegmentQuery): Fragment => {
   }
 }
 
-/** Positions of segments that have one of `count` types, in order, found type by type in the index. */
+/**
+ * Positions of segments that have one of `count` types, in order, found type by type in the index.
+ */
 const typeUnion = (count: number): string => {
   const one = `SELECT first_position FROM segment_types WHERE type = ? AND first_position >= coalesce(
     (SELECT first_position FROM segments WHERE first_position <= 1 + ? ORDER BY first_position DESC LIMIT 1), 0)`

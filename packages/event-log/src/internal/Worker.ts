@@ -1,4 +1,7 @@
-/** One fiber that takes what waits in line, in groups, and answers each; what is left when it stops is rejected. */
+/**
+ * One fiber that takes what waits in line, in groups, and answers each; what is left when it stops
+ * is rejected.
+ */
 import { type Chunk, Effect, Queue, type Scope } from "effect"
 
 export interface WorkerOptions<Item> {

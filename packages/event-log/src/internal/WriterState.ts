@@ -80,21 +80,25 @@ export class WriterState {
   }
 
   #stage(batch: Append, recordedAtMs: number): Effect.Effect<Appended, AppendError> {
+    const ids = givenIds(batch.events)
+    if (ids.length === 0) return this.#place(batch, recordedAtMs)
     return Effect.gen(this, function* () {
-      const ids = givenIds(batch.events)
-      if (ids.length > 0) {
-        // An id that is still being staged can only be compared once it is stored.
-        if (ids.some((id) => this.#staged.ids.has(id))) yield* this.#flush()
-        const earlier = yield* this.#findEarlier(batch, ids)
-        if (earlier !== undefined) return earlier
-      }
-      const { events, expected, stream } = batch
-      const actual = this.#staged.versions.get(stream) ?? (yield* this.versionOf(stream))
-      if (expected !== "any" && expected !== actual) {
-        return yield* new StreamConflict({ stream, expected, actual })
-      }
-      return this.#push(stream, actual, events, recordedAtMs)
+      // An id that is still being staged can only be compared once it is stored.
+      if (ids.some((id) => this.#staged.ids.has(id))) yield* this.#flush()
+      const earlier = yield* this.#findEarlier(batch, ids)
+      return earlier ?? (yield* this.#place(batch, recordedAtMs))
     })
+  }
+
+  #place(batch: Append, recordedAtMs: number): Effect.Effect<Appended, AppendError> {
+    const { events, expected, stream } = batch
+    const staged = this.#staged.versions.get(stream)
+    const version = staged === undefined ? this.versionOf(stream) : Effect.succeed(staged)
+    return Effect.flatMap(version, (actual) =>
+      expected === "any" || expected === actual
+        ? Effect.sync(() => this.#push(stream, actual, events, recordedAtMs))
+        : new StreamConflict({ stream, expected, actual })
+    )
   }
 
   #push(
@@ -129,7 +133,10 @@ export class WriterState {
     return { firstPosition, lastPosition, version: version + events.length, hash, duplicate: false }
   }
 
-  /** Commits what is staged, then gives all answers; if the commit fails, that is every staged answer. */
+  /**
+   * Commits what is staged, then gives all answers; if the commit fails, that is every staged
+   * answer.
+   */
   #flush(): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const { answers, segments, versions } = this.#staged
