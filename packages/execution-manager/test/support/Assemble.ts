@@ -63,6 +63,9 @@ export const memory = (bytes: Uint8Array, offset = 0): string => {
   return words.join(" ")
 }
 
-/** Initcode that deposits `code`. */
-export const deploying = (code: Uint8Array): Uint8Array =>
-  Uint8Array.from([...asm(`${code.length} @end 0 CODECOPY ${code.length} 0 RETURN`), ...code])
+/** Initcode that does what stands `before`, then deposits `code`. */
+export const deploying = (code: Uint8Array, before = ""): Uint8Array =>
+  Uint8Array.from([
+    ...asm(`${before} ${code.length} @end 0 CODECOPY ${code.length} 0 RETURN`),
+    ...code
+  ])

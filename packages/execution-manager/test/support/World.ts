@@ -64,6 +64,7 @@ export const makeWorld = Effect.fnUntraced(function* (
         await state.setStorage(address, `0x${slot.slice(2)}`, value)
       }
     }
+    state.endTransaction()
     await state.flush()
   })
   return state
