@@ -34,7 +34,7 @@ interface Scaling {
  * modest, for the sake of code that runs until its gas is gone, as it would with any supply.
  */
 const SCALINGS: Arr.NonEmptyReadonlyArray<Scaling> = [
-  { callGas: 64n, supply: 4n },
+  { callGas: 64n, supply: 1n },
   { callGas: 4096n, supply: 64n },
   { callGas: GasSchedule.CALL_GAS_SCALE, supply: 64n }
 ]

@@ -132,8 +132,9 @@ class Writer {
         [depth > 0 ? 5 : 0, () => this.branch(depth)],
         [depth > 0 ? 3 : 0, () => this.loop(depth)],
         [4, () => this.dynamicJump()],
-        [1, () => this.hostileMemory()],
-        [1, () => this.nonsense()]
+        // These end most programs: long ones must get through now and then.
+        [random.chance(30) ? 1 : 0, () => this.hostileMemory()],
+        [random.chance(30) ? 1 : 0, () => this.nonsense()]
       ],
       () => this.store()
     )
@@ -149,7 +150,7 @@ class Writer {
         [6, () => this.op(random.pick(NULLARY))],
         [3, () => this.unary(depth, () => this.small(5), OP.SLOAD)],
         [2, () => this.unary(depth, () => this.small(4), OP.TLOAD)],
-        [3, () => this.unary(depth, () => this.small(200), OP.MLOAD)],
+        [3, () => this.unary(0, () => this.small(200), OP.MLOAD)],
         [2, () => this.unary(depth, () => this.small(80), OP.CALLDATALOAD)],
         [1, () => this.op(OP.SELFBALANCE)],
         [2, () => this.unary(depth, () => this.address(), OP.BALANCE)],
@@ -273,7 +274,7 @@ class Writer {
 
   private returnData(): void {
     // All there is, which is always in bounds; or a guess, which need not be.
-    if (this.random.chance(70)) {
+    if (this.random.chance(85)) {
       this.op(OP.RETURNDATASIZE)
       this.push(0n)
     } else {
@@ -302,7 +303,8 @@ class Writer {
       )
     }
     this.target()
-    if (random.chance(5)) this.push(300_000n)
+    // A callee that halts burns what it is handed: half the calls keep enough to go on afterwards.
+    if (random.chance(50)) this.push(400_000n)
     else this.op(OP.GAS)
     this.op(opcode)
     this.keepResult()
