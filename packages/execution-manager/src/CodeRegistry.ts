@@ -35,8 +35,11 @@ export class CodeNotExecutable extends Schema.TaggedError<CodeNotExecutable>()(
 export class CodeRegistry extends Context.Tag("@ovm/execution-manager/CodeRegistry")<
   CodeRegistry,
   {
-    /** The code's runnable form. Pure: remembered by hash and mode, and forgotten when space is short. */
-    readonly prepare: (original: Uint8Array, mode: Mode) => Executable | Refused
+    /**
+     * The code's runnable form. Pure: remembered by hash and mode, and forgotten when space is short. Who
+     * knows the code's hash gives it: hashing is what takes the time.
+     */
+    readonly prepare: (original: Uint8Array, mode: Mode, codeHash?: Hash32) => Executable | Refused
   }
 >() {}
 
@@ -61,8 +64,7 @@ export const layer: Layer.Layer<CodeRegistry> = Layer.effect(
     }
 
     return CodeRegistry.of({
-      prepare: (original, mode) => {
-        const codeHash = keccak256(original)
+      prepare: (original, mode, codeHash = keccak256(original)) => {
         const key = mode + codeHash
         const before = known.get(key)
         if (before !== undefined) return before

@@ -42,6 +42,22 @@ const emptyHost = (served: Address): EngineHost => ({
   revert: () => {}
 })
 
+/** A fork that never changes: the EVM asks twice in every step which EIPs are active. */
+class FixedFork extends Common {
+  readonly #active = new Map<number, boolean>()
+
+  override isActivatedEIP(eip: number): boolean {
+    // The base constructor asks before this class has its fields.
+    if (!(#active in this)) return super.isActivatedEIP(eip)
+    let active = this.#active.get(eip)
+    if (active === undefined) {
+      active = super.isActivatedEIP(eip)
+      this.#active.set(eip, active)
+    }
+    return active
+  }
+}
+
 /** One EVM and the run it is busy with: the EVM holds per-run state, so it serves one at a time. */
 class Machine {
   host: EngineHost
@@ -60,7 +76,7 @@ class Machine {
     const world: { current: StateManagerInterface } = { current: new NativeWorld(host) }
     let machine: Machine | undefined
     const evm = await createEVM({
-      common: new Common({
+      common: new FixedFork({
         chain: Mainnet,
         hardfork: Hardfork.Cancun,
         customCrypto: { ecrecover, kzg },

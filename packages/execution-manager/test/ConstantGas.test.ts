@@ -2,56 +2,28 @@
 import { expect, layer } from "@effect/vitest"
 import * as GasSchedule from "@ovm/protocol/generated/GasSchedule"
 import { type Operation, operations } from "@ovm/protocol/generated/GasSchedule"
-import type { Address } from "@ovm/protocol/Primitives"
 import { layerMemory } from "@ovm/state-manager/StateManager"
 import { Effect, Layer } from "effect"
 import { bytesToBigInt } from "viem"
 import * as GasPrice from "../src/GasPrice.ts"
-import { asm, memory } from "./support/Assemble.ts"
 import { type GatePass, layerRecording, operand } from "./support/GateRecorder.ts"
 import {
-  dying,
+  CONTRACTS,
+  DESTROYER,
+  FRAMES,
+  guarded,
   inFrame,
   inInitFrame,
-  PLAIN,
+  largePayloads,
+  LARGEST_CREATION,
   READS,
-  RETURNER,
-  WASTES,
   WRITES
 } from "./support/Programs.ts"
-import {
-  addressOf,
-  type Allocation,
-  NOBODY,
-  OTHER,
-  runCode,
-  SELF,
-  wordOf
-} from "./support/World.ts"
+import { runCode } from "./support/World.ts"
 
 const passes: Array<GatePass> = []
 const services = Layer.merge(layerRecording(passes), layerMemory)
 
-const READER = addressOf(0xa1)
-const WRITER = addressOf(0xa2)
-/** Writes, then undoes all of it. */
-const REVERTER = addressOf(0xa3)
-/** The first of several addresses. */
-const WASTER = 0xb0
-const DESTROYER = addressOf(0xa4)
-const slots = { [wordOf(0)]: wordOf(77n) }
-const accounts: Readonly<Record<Address, Allocation>> = {
-  [SELF]: { balance: 10n ** 18n, storage: slots },
-  [OTHER]: { code: RETURNER, balance: 5n },
-  [PLAIN]: { balance: 5n },
-  [READER]: { code: asm(READS), balance: 5n, storage: slots },
-  [WRITER]: { code: asm(WRITES), balance: 10n ** 6n, storage: slots },
-  [REVERTER]: { code: asm(`${READS} ${WRITES} 0 0 REVERT`), balance: 10n ** 6n },
-  ...Object.fromEntries(
-    WASTES.map((source, index) => [addressOf(WASTER + index), { code: asm(source) }])
-  ),
-  [DESTROYER]: { code: asm(`${NOBODY} SELFDESTRUCT`), balance: 5n }
-}
 const PLENTY = 200_000_000n
 
 /** The sizes that a pass was about, read from what the gate told the manager and heard from it. */
@@ -93,17 +65,6 @@ const expectedGas = (operation: Operation, pass: GatePass): bigint => {
     frameGasUsed: pass.frame?.gasUsed ?? bytesToBigInt(reply.subarray(32, 64))
   })
 }
-
-const LARGE_PAYLOADS = [
-  ...[24_576, 100_000, 300_000].flatMap((size) => [
-    `${size} 0 0 CODECOPY ${size} 0 0 ${OTHER} EXTCODECOPY ${size} 0 LOG0 4 3 2 1 ${size} 0 LOG4`,
-    // There and back.
-    `${size} 0 MSTORE 0 32 MSTORE ${size} 0 ${size} 0 ${OTHER} GAS STATICCALL POP`,
-    `${size} 0 ${size} 0 0 4 GAS CALL POP 0 SLOAD POP RETURNDATASIZE POP`
-  ]),
-  // The largest initcode that is allowed, and the largest code.
-  `${memory(asm("24576 0 RETURN"))} 49152 0 0 CREATE POP 1 49152 0 0 CREATE2 POP`
-].join(" ")
 
 interface Row {
   readonly name: string
@@ -148,10 +109,7 @@ const expectForwarded = (from: ReadonlyArray<GatePass>) => {
 
 const record = Effect.fnUntraced(function* (source: string) {
   passes.length = 0
-  const result = yield* runCode(asm(`CALLVALUE @end JUMPI ${source} STOP :end`), {
-    accounts,
-    gas: PLENTY
-  })
+  const result = yield* runCode(guarded(source), { accounts: CONTRACTS, gas: PLENTY })
   expect(result.success).toBe(true)
   return [...passes]
 })
@@ -160,19 +118,10 @@ const namesIn = (from: ReadonlyArray<GatePass>) =>
   new Set(from.flatMap(({ operation }) => operation?.name ?? []))
 
 layer(services)("constant gas", (it) => {
-  const frames: Readonly<Record<string, string>> = {
-    "in the outermost frame": `${READS} ${WRITES}`,
-    "again, when everything has been touched": `${READS} ${WRITES} ${READS} ${WRITES}`,
-    "in called frames": `${inFrame("CALL", READER)} ${inFrame("CALL", WRITER)}`,
-    "in static frames": inFrame("STATICCALL", READER),
-    "in frames that keep the caller's context": `${inFrame("DELEGATECALL", WRITER)} ${inFrame("CALLCODE", READER)}`,
-    "after the same was done and undone": `${inFrame("CALL", REVERTER)} ${inFrame("DELEGATECALL", REVERTER)} ${READS} ${WRITES}`,
-    "when frames use up their gas": WASTES.map(
-      (_, index) => `0 0 0 0 0 ${addressOf(WASTER + index)} 1000000 CALL POP`
-    ).join(" "),
-    "when payloads are large": LARGE_PAYLOADS,
-    "in init frames": `${inInitFrame(READS)} ${inInitFrame(WRITES)}`,
-    "when contracts die": `${inFrame("CALL", DESTROYER)} ${dying(NOBODY)} ${dying(SELF)} ${dying("ADDRESS")}`
+  const frames = {
+    ...FRAMES,
+    "when payloads are large": largePayloads(24_576, 100_000, 300_000),
+    "when a contract is as large as can be": LARGEST_CREATION
   }
   for (const [name, source] of Object.entries(frames)) {
     it.effect(name, () =>

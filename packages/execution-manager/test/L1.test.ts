@@ -18,6 +18,7 @@ import {
   parseEther
 } from "viem"
 import { type Allocation, onBothLayers } from "./support/BothLayers.ts"
+import { CONTRACTS, FRAMES, guarded, LARGEST_CREATION, largePayloads } from "./support/Programs.ts"
 
 const RECIPIENT: Address = `0x${"99".repeat(20)}`
 const DEADLINE = 2_000n
@@ -152,6 +153,44 @@ it.scopedLive(
         // The callee's code is registered although some operations only look at it.
         yield* send({ to: CALLEE })
         for (const { address, name } of operations) {
+          const { success } = yield* send({ to: address })
+          expect(success, name).toBe(true)
+        }
+      })
+    )
+  },
+  120_000
+)
+
+it.scopedLive(
+  "programs that meet every operation in every state do the same on L1",
+  () => {
+    const programs = Object.entries({
+      ...FRAMES,
+      "with large payloads": largePayloads(24_576, 60_000),
+      "with larger payloads": largePayloads(130_000),
+      "with the largest contract": LARGEST_CREATION
+    }).map(([name, source], index) => ({
+      name,
+      address: numberToHex(0xf4a0000 + index, { size: 20 }),
+      code: bytesToHex(guarded(source))
+    }))
+    const contracts = Object.entries(CONTRACTS).map(
+      ([address, { balance = 0n, code, storage }]): Allocation => ({
+        address: `0x${address.slice(2)}`,
+        balance,
+        ...(code === undefined ? {} : { code: bytesToHex(code) }),
+        ...(storage === undefined ? {} : { storage })
+      })
+    )
+    const balance = parseEther("1")
+    const genesis = [
+      ...contracts,
+      ...programs.map(({ address, code }) => ({ address, balance, code }))
+    ]
+    return onBothLayers(genesis, (send) =>
+      Effect.gen(function* () {
+        for (const { address, name } of programs) {
           const { success } = yield* send({ to: address })
           expect(success, name).toBe(true)
         }

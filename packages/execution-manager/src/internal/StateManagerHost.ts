@@ -181,7 +181,7 @@ export class StateManagerHost implements EngineHost {
     let native = this.#nativeAddresses.get(codeHash)
     if (native === undefined) {
       const original = await this.#state.getCode(address)
-      const prepared = this.#registry.prepare(original, "runtime")
+      const prepared = this.#registry.prepare(original, "runtime", codeHash)
       if ("refusal" in prepared) {
         throw new CodeNotExecutable({ codeHash, size: original.length, reason: prepared.refusal })
       }

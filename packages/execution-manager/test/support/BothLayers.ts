@@ -1,6 +1,13 @@
 /** The same raw transactions on L2 and on a real L1 node: every result must be the same, gas included. */
 import type { BlockContext } from "@ovm/protocol/BlockContext"
-import { type Address, type Hex, ZERO_ADDRESS, ZERO_HASH } from "@ovm/protocol/Primitives"
+import {
+  type Address,
+  type Hash32,
+  type Hex,
+  ZERO_ADDRESS,
+  ZERO_HASH
+} from "@ovm/protocol/Primitives"
+import type { StateDiff } from "@ovm/state-manager/State"
 import { layerMemory, StateManager } from "@ovm/state-manager/StateManager"
 import { Effect, Layer } from "effect"
 import { hexToBytes, parseEther } from "viem"
@@ -10,7 +17,7 @@ import * as EthereumJsEngine from "../../src/EthereumJsEngine.ts"
 import { ExecutionManager } from "../../src/ExecutionManager.ts"
 import { layerWith, STATE_MANAGER } from "../../src/ReferenceExecutionManager.ts"
 import { makeAnvil } from "./Anvil.ts"
-import { makeL1Manager, type Registration } from "./L1Manager.ts"
+import { type L1Manager, makeL1Manager, type Registration } from "./L1Manager.ts"
 import { recordingRegistry } from "./RecordingRegistry.ts"
 
 const account = privateKeyToAccount(`0x${"11".repeat(32)}`)
@@ -35,6 +42,7 @@ export interface Allocation {
   readonly address: Address
   readonly balance: bigint
   readonly code?: Hex
+  readonly storage?: Readonly<Record<Hash32, Hash32>>
 }
 
 export interface Unsigned {
@@ -51,10 +59,14 @@ const openL2 = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocatio
   const states = yield* StateManager
   const state = yield* states.open(states.emptyRoot)
   yield* Effect.promise(async () => {
-    for (const { address, balance, code } of allocations) {
+    for (const { address, balance, code, storage = {} } of allocations) {
       await state.setAccount(address, { nonce: code === undefined ? 0n : 1n, balance })
       if (code !== undefined) await state.setCode(address, hexToBytes(code))
+      for (const [slot, value] of Object.entries(storage)) {
+        await state.setStorage(address, `0x${slot.slice(2)}`, value)
+      }
     }
+    state.endTransaction()
   })
   let nonce = 0
   return Effect.fnUntraced(function* (fields: Unsigned) {
@@ -71,7 +83,7 @@ const openL2 = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocatio
     )
     const raw = hexToBytes(signed)
     const result = yield* manager.executeTransaction({ state, context, transaction: raw })
-    return { raw, result }
+    return { raw, result, diff: state.endTransaction() }
   })
 })
 
@@ -105,10 +117,10 @@ export const onBothLayers = <E>(
     for (const registration of registrations.values()) {
       yield* Effect.promise(() => l1.register(registration))
     }
-    for (const { address, balance, code } of genesis) {
-      yield* Effect.promise(() => l1.allocate(address, balance, code))
+    for (const { address, balance, code, storage } of genesis) {
+      yield* Effect.promise(() => l1.allocate(address, balance, code, storage))
     }
-    for (const { raw, result } of sent) {
+    for (const { diff, raw, result } of sent) {
       const { l1GasUsed, logs, outcome } = yield* Effect.promise(() => l1.execute(context, raw))
       expect({
         transactionHash: outcome.transactionHash,
@@ -130,8 +142,22 @@ export const onBothLayers = <E>(
         logs: result.logs
       })
       expect(l1GasUsed).toBeLessThan(L1_TRANSACTION_GAS_MAX)
+      yield* Effect.promise(() => expectChanged(l1, diff))
     }
   })
+
+/** What the transaction changed on L2 is what stands on L1 now. */
+const expectChanged = async (l1: L1Manager, diff: StateDiff): Promise<void> => {
+  for (const [address, { after }] of diff.accounts) {
+    const none = { nonce: 0n, balance: 0n, codeHash: ZERO_HASH }
+    expect(await l1.getAccount(address), address).toEqual(after ?? none)
+  }
+  for (const [address, slots] of diff.storage) {
+    for (const [slot, { after }] of slots) {
+      expect(await l1.getStorage(address, slot), `${address} ${slot}`).toBe(after)
+    }
+  }
+}
 
 const l2With = (registrations: Map<string, Registration>) =>
   Layer.merge(

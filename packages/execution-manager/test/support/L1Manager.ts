@@ -1,7 +1,7 @@
 /** ExecutionManager.sol on an L1 node, over a StorageBackedStateManager. */
 import * as contracts from "@ovm/contracts"
 import type { BlockContext } from "@ovm/protocol/BlockContext"
-import type { Address, Hex } from "@ovm/protocol/Primitives"
+import type { Address, Hash32, Hex } from "@ovm/protocol/Primitives"
 import type { Mode } from "@ovm/transpiler/Transpiler"
 import {
   bytesToHex,
@@ -71,14 +71,45 @@ export const makeL1Manager = async ({ account, client, wallet }: Anvil) => {
         })
       }),
     /** @param code Original code, registered before. */
-    allocate: (address: Address, balance: bigint, code: Hex = "0x") =>
+    allocate: (
+      address: Address,
+      balance: bigint,
+      code: Hex = "0x",
+      storage: Readonly<Record<Hash32, Hash32>> = {}
+    ) =>
       send({
         to: stateManager,
         data: encodeFunctionData({
           abi: state.abi,
           functionName: "allocate",
-          args: [address, code === "0x" ? 0n : 1n, balance, code, [], []]
+          args: [
+            address,
+            code === "0x" ? 0n : 1n,
+            balance,
+            code,
+            Object.keys(storage).map((slot): Hash32 => `0x${slot.slice(2)}`),
+            Object.values(storage)
+          ]
         })
+      }),
+    /** Reads as the manager does: the state answers nobody else. */
+    getAccount: async (address: Address) => {
+      const [nonce, balance, codeHash] = await client.readContract({
+        account: manager,
+        address: stateManager,
+        abi: state.abi,
+        functionName: "getAccount",
+        args: [address]
+      })
+      return { nonce, balance, codeHash }
+    },
+    getStorage: (address: Address, slot: Hash32) =>
+      client.readContract({
+        account: manager,
+        address: stateManager,
+        abi: state.abi,
+        functionName: "getStorage",
+        args: [address, slot]
       }),
     /** Runs a raw L2 transaction in an L1 transaction. */
     execute: async (context: BlockContext, raw: Uint8Array) => {
@@ -99,3 +130,4 @@ export const makeL1Manager = async ({ account, client, wallet }: Anvil) => {
     }
   }
 }
+export type L1Manager = Awaited<ReturnType<typeof makeL1Manager>>

@@ -1,7 +1,8 @@
 /** Programs that ask for every operation, in every state that might show in what it costs. */
 import { bytesToHex } from "viem"
 import { asm, deploying, memory } from "./Assemble.ts"
-import { addressOf, NOBODY, OTHER, SELF } from "./World.ts"
+import type { Address } from "@ovm/protocol/Primitives"
+import { addressOf, type Allocation, NOBODY, OTHER, SELF, wordOf } from "./World.ts"
 
 /** Around a word, and well beyond one. */
 export const SIZES = [0, 1, 31, 32, 33, 1000]
@@ -121,4 +122,61 @@ export const inFrame = (name: string, address: string): string => {
 export const dying = (beneficiary: string): string => {
   const initCode = asm(`${beneficiary} SELFDESTRUCT`)
   return `${bytesToHex(initCode)} 0 MSTORE ${initCode.length} ${32 - initCode.length} 1 CREATE POP`
+}
+
+/** What goes through the gate in one piece, in each way there is. */
+export const largePayloads = (...sizes: ReadonlyArray<number>): string =>
+  sizes
+    .flatMap((size) => [
+      `${size} 0 0 CODECOPY ${size} 0 0 ${OTHER} EXTCODECOPY ${size} 0 LOG0 4 3 2 1 ${size} 0 LOG4`,
+      // There and back.
+      `${size} 0 MSTORE 0 32 MSTORE ${size} 0 ${size} 0 ${OTHER} GAS STATICCALL POP`,
+      `${size} 0 ${size} 0 0 4 GAS CALL POP 0 SLOAD POP RETURNDATASIZE POP`
+    ])
+    .join(" ")
+
+/** The largest code that is allowed, out of the largest initcode. */
+export const LARGEST_CREATION = `${memory(asm("24576 0 RETURN"))} 49152 0 0 CREATE POP`
+
+/** Does nothing when it is paid: so that a program may pay itself. */
+export const guarded = (source: string): Uint8Array =>
+  asm(`CALLVALUE @end JUMPI ${source} STOP :end`)
+
+const READER = addressOf(0xa1)
+const WRITER = addressOf(0xa2)
+/** Writes, then undoes all of it. */
+const REVERTER = addressOf(0xa3)
+export const DESTROYER = addressOf(0xa4)
+/** The first of several addresses. */
+const WASTER = 0xb0
+const slots = { [wordOf(0)]: wordOf(77n) }
+
+/** The world in which `FRAMES` run, each at `SELF`. */
+export const CONTRACTS: Readonly<Record<Address, Allocation>> = {
+  [SELF]: { balance: 10n ** 18n, storage: slots },
+  [OTHER]: { code: RETURNER, balance: 5n },
+  [PLAIN]: { balance: 5n },
+  [READER]: { code: asm(READS), balance: 5n, storage: slots },
+  [WRITER]: { code: asm(WRITES), balance: 10n ** 6n, storage: slots },
+  [REVERTER]: { code: asm(`${READS} ${WRITES} 0 0 REVERT`), balance: 10n ** 6n },
+  ...Object.fromEntries(
+    WASTES.map((source, index) => [addressOf(WASTER + index), { code: asm(source) }])
+  ),
+  [DESTROYER]: { code: asm(`${NOBODY} SELFDESTRUCT`), balance: 5n }
+}
+
+/** Programs by the state in which they meet every operation. */
+export const FRAMES: Readonly<Record<string, string>> = {
+  "in the outermost frame": `${READS} ${WRITES}`,
+  "again, when everything has been touched": `${READS} ${WRITES} ${READS} ${WRITES}`,
+  "in called frames": `${inFrame("CALL", READER)} ${inFrame("CALL", WRITER)}`,
+  "in static frames": inFrame("STATICCALL", READER),
+  "in frames that keep the caller's context": `${inFrame("DELEGATECALL", WRITER)} ${inFrame("CALLCODE", READER)}`,
+  "after the same was done and undone": `${inFrame("CALL", REVERTER)} ${READS} ${WRITES}`,
+  "after the same was undone in the same account": `${inFrame("DELEGATECALL", REVERTER)} ${WRITES}`,
+  "when frames use up their gas": WASTES.map(
+    (_, index) => `0 0 0 0 0 ${addressOf(WASTER + index)} 1000000 CALL POP`
+  ).join(" "),
+  "in init frames": `${inInitFrame(READS)} ${inInitFrame(WRITES)}`,
+  "when contracts die": `${inFrame("CALL", DESTROYER)} ${dying(NOBODY)} ${dying(SELF)} ${dying("ADDRESS")}`
 }
