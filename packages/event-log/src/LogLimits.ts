@@ -9,8 +9,6 @@ export interface LogLimits {
   readonly maxPageEvents: number
   /** Bytes of stored segments behind one page (one segment is read whole, however large). */
   readonly maxPageBytes: number
-  /** Appends that wait for the writer; a further one waits for room. */
-  readonly maxWaitingAppends: number
   /** Appends that share one commit. */
   readonly maxGroupAppends: number
   /** Bytes of stored segments that share one commit. */
@@ -25,7 +23,6 @@ export const defaultLimits: LogLimits = {
   maxBatchBytes: 64 * 1024 * 1024,
   maxPageEvents: 1_000,
   maxPageBytes: 8 * 1024 * 1024,
-  maxWaitingAppends: 1_024,
   maxGroupAppends: 256,
   maxGroupBytes: 16 * 1024 * 1024,
   maxKnownStreams: 10_000

@@ -28,8 +28,6 @@ export interface Settings {
   readonly stateVersion?: number
   /** Save a snapshot every so many events, where `Snapshots` are provided. Default 1,000. */
   readonly snapshotEvery?: number
-  /** Commands that wait; a further one waits for room. Default 1,024. */
-  readonly maxWaitingCommands?: number
   /** How often a decision is made anew because another writer came first. Default 16. */
   readonly maxRetries?: number
 }
@@ -156,7 +154,6 @@ const workOut = <State, StateI, Command, CommandI, A extends Tagged, I, Failure>
   return {
     stream: name,
     snapshotEvery: 1_000,
-    maxWaitingCommands: 1_024,
     maxRetries: 16,
     ...rest,
     stateVersion,

@@ -433,7 +433,6 @@ const limiting = (makeLayer: MakeLayer): void => {
     }).pipe(
       Effect.provide(
         makeLayer({
-          maxWaitingAppends: 2,
           maxGroupAppends: 3,
           maxGroupBytes: 20,
           maxKnownStreams: 1,

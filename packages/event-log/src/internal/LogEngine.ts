@@ -1,5 +1,5 @@
 /** The log over any SegmentStore: one FIFO writer, paged readers, subscriptions, verification. */
-import { Chunk, Clock, Deferred, Effect, FiberId, Option, type Scope, Stream } from "effect"
+import { Chunk, Deferred, Effect, Exit, FiberId, Option, type Scope, Stream } from "effect"
 import type { Append, Appended, EventLogService, Query } from "../EventLog.ts"
 import type { Event, Position } from "../Event.ts"
 import { type AppendError, LogReadOnly, LogUnavailable, type ReadError } from "../LogError.ts"
@@ -8,7 +8,7 @@ import type { SegmentStore } from "../SegmentStore.ts"
 import { brokenRule } from "./EnvelopeRules.ts"
 import { LogReader } from "./LogReader.ts"
 import { startWorker } from "./Worker.ts"
-import { type Waiting, WriterState } from "./WriterState.ts"
+import { WriterState } from "./WriterState.ts"
 
 export interface EngineOptions {
   readonly store: SegmentStore
@@ -74,7 +74,7 @@ export const makeEventLog = (
 
 interface Writer {
   readonly state: WriterState
-  readonly submit: (waiting: Waiting) => Effect.Effect<void>
+  readonly submit: (batch: Append) => Effect.Effect<Appended, AppendError>
 }
 
 const append = (
@@ -84,9 +84,7 @@ const append = (
 ): Effect.Effect<Appended, AppendError> =>
   Effect.suspend(() => {
     const broken = brokenRule(batch, limits)
-    if (broken !== undefined) return Effect.fail(broken)
-    const done = Deferred.unsafeMake<Appended, AppendError>(FiberId.none)
-    return Effect.zipRight(writer.submit({ batch, done }), Deferred.await(done))
+    return broken === undefined ? writer.submit(batch) : Effect.fail(broken)
   })
 
 const startWriter = (
@@ -97,30 +95,38 @@ const startWriter = (
     const state = new WriterState(store, limits, yield* store.head)
     const closed = new LogUnavailable({ log: store.name, reason: "it is closed" })
     yield* Effect.addFinalizer(() => Effect.sync(() => signal.close(closed)))
-    const submit = yield* startWorker<Waiting>({
-      capacity: limits.maxWaitingAppends,
+    const submit = yield* startWorker<Append, Appended, AppendError>({
       maxGroup: limits.maxGroupAppends,
       handle: (group) =>
-        Effect.gen(function* () {
-          const recordedAtMs = yield* Clock.currentTimeMillis
-          if (yield* state.appendGroup(group, recordedAtMs)) signal.fire()
-        }),
-      reject: ({ done }) => Deferred.fail(done, closed)
+        Effect.clockWith((clock) =>
+          Effect.map(state.appendGroup(group, clock.unsafeCurrentTimeMillis()), (grew) => {
+            if (grew) signal.fire()
+          })
+        ),
+      closed: Exit.fail(closed)
     })
     return { state, submit }
   })
 
 /** Wakes every subscription when the log has grown; nothing is buffered for them. */
 class ChangeSignal {
-  next = Deferred.unsafeMake<void, LogUnavailable>(FiberId.none)
+  #next: Deferred.Deferred<void, LogUnavailable> | undefined
+  #closed: LogUnavailable | undefined
+
+  /** Ends with the next change. */
+  get next(): Deferred.Deferred<void, LogUnavailable> {
+    this.#next ??= Deferred.unsafeMake(FiberId.none)
+    if (this.#closed !== undefined) Deferred.unsafeDone(this.#next, Effect.fail(this.#closed))
+    return this.#next
+  }
 
   fire(): void {
-    const fired = this.next
-    this.next = Deferred.unsafeMake(FiberId.none)
-    Deferred.unsafeDone(fired, Effect.void)
+    if (this.#next !== undefined) Deferred.unsafeDone(this.#next, Effect.void)
+    this.#next = undefined
   }
 
   close(error: LogUnavailable): void {
-    Deferred.unsafeDone(this.next, Effect.fail(error))
+    this.#closed = error
+    if (this.#next !== undefined) Deferred.unsafeDone(this.#next, Effect.fail(error))
   }
 }

@@ -2,7 +2,7 @@
  * Runs a machine on the log: commands that wait are decided one after the other and appended as one
  * batch.
  */
-import { Deferred, Effect, Either, Exit, FiberId, Option, type Scope, Stream } from "effect"
+import { Effect, Either, Exit, Option, type Scope, Stream } from "effect"
 import { isNonEmptyReadonlyArray } from "effect/Array"
 import type { Event, NewEvent, Position } from "../Event.ts"
 import { type Appended, EventLog, type EventLogService } from "../EventLog.ts"
@@ -20,20 +20,25 @@ import {
 import { Snapshots } from "../Snapshot.ts"
 import type { Tagged } from "../Upcaster.ts"
 import { type Folded, MachineFold } from "./MachineFold.ts"
-import { startWorker } from "./Worker.ts"
+import { startWorker, type Waiting } from "./Worker.ts"
 
 /** Commands that share one append. */
 const MAX_GROUP = 256
 
-interface Waiting<State, Command, A, Failure> {
+interface Request<Command> {
   readonly command: Command
   readonly options: SendOptions
-  readonly done: Deferred.Deferred<Sent<State, A>, Failure | SendError>
 }
+
+type WaitingCommand<State, Command, A, Failure> = Waiting<
+  Request<Command>,
+  Sent<State, A>,
+  Failure | SendError
+>
 
 /** A command with its events, or with what it can't be carried out for. */
 interface Decision<State, Command, A, Failure> {
-  readonly waiting: Waiting<State, Command, A, Failure>
+  readonly waiting: WaitingCommand<State, Command, A, Failure>
   readonly outcome: Exit.Exit<ReadonlyArray<A>, Failure | SendError>
   readonly encoded: ReadonlyArray<NewEvent>
   /** State and version after the events. */
@@ -50,18 +55,14 @@ export const runMachine = <State, Command, A extends Tagged, Failure>(
     const { position } = yield* log.head
     const runner = new MachineRunner(machine, log, fold, yield* fold.asOf(position))
     const closed = new LogUnavailable({ log: machine.name, reason: "the machine is closed" })
-    const submit = yield* startWorker<Waiting<State, Command, A, Failure>>({
-      capacity: machine.maxWaitingCommands,
+    const send = yield* startWorker<Request<Command>, Sent<State, A>, Failure | SendError>({
       maxGroup: MAX_GROUP,
-      handle: (group) => runner.carryOut(Array.from(group)),
-      reject: ({ done }) => Deferred.fail(done, closed)
+      handle: (group) => runner.carryOut(group),
+      closed: Exit.fail(closed)
     })
     return {
       send: (command, options = {}) =>
-        Effect.flatMap(machine.checkCommand(command), () => {
-          const done = Deferred.unsafeMake<Sent<State, A>, Failure | SendError>(FiberId.none)
-          return Effect.zipRight(submit({ command, options, done }), Deferred.await(done))
-        }),
+        Effect.flatMap(machine.checkCommand(command), () => send({ command, options })),
       state: Effect.map(runner.newest, ({ state }) => state),
       changes: (options) => runner.changes(options?.after ?? 0),
       stateAsOf: (position) => Effect.map(runner.asOf(position), ({ state }) => state)
@@ -124,7 +125,7 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
   }
 
   /** Answers every command of a group. */
-  carryOut(group: ReadonlyArray<Waiting<State, Command, A, Failure>>): Effect.Effect<void> {
+  carryOut(group: ReadonlyArray<WaitingCommand<State, Command, A, Failure>>): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       for (let rest = group; rest.length > 0; ) {
         const { rest: later, run } = splitAtRepeatedId(rest)
@@ -136,7 +137,7 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
   }
 
   #carryOutRun(
-    group: ReadonlyArray<Waiting<State, Command, A, Failure>>,
+    group: ReadonlyArray<WaitingCommand<State, Command, A, Failure>>,
     retries: number
   ): Effect.Effect<void> {
     return Effect.gen(this, function* () {
@@ -154,7 +155,9 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
     }).pipe(
       // Reading failed: nothing was appended, and everybody hears why.
       Effect.catchAll((error) =>
-        Effect.forEach(group, ({ done }) => Deferred.fail(done, error), { discard: true })
+        Effect.sync(() => {
+          for (const { answer } of group) answer(Exit.fail(error))
+        })
       )
     )
   }
@@ -193,7 +196,7 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
 
   /** Pure from here to the batch: each command sees the state that those before it lead to. */
   #decideAll(
-    group: ReadonlyArray<Waiting<State, Command, A, Failure>>,
+    group: ReadonlyArray<WaitingCommand<State, Command, A, Failure>>,
     from: Folded<State>
   ): ReadonlyArray<Decision<State, Command, A, Failure>> {
     let { state, version } = from
@@ -205,7 +208,7 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
   }
 
   #decide(
-    waiting: Waiting<State, Command, A, Failure>,
+    waiting: WaitingCommand<State, Command, A, Failure>,
     state: State,
     version: number
   ): Decision<State, Command, A, Failure> {
@@ -217,9 +220,10 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
       version
     })
     const { decide, evolve, types } = this.#machine
-    const { correlationId, id } = waiting.options
+    const { command, options } = waiting.request
+    const { correlationId, id } = options
     try {
-      const decided = decide(state, waiting.command)
+      const decided = decide(state, command)
       if (Either.isLeft(decided)) return refuse(Exit.fail(decided.left))
       const events = decided.right
       const encoded = types.encode(events, { id, causationId: id, correlationId })
@@ -240,15 +244,14 @@ class MachineRunner<State, Command, A extends Tagged, Failure> {
 
   /** Answers the commands that were carried out before, and returns the others. */
   #answerEarlier(
-    group: ReadonlyArray<Waiting<State, Command, A, Failure>>
-  ): Effect.Effect<ReadonlyArray<Waiting<State, Command, A, Failure>>, LoadError> {
-    return Effect.filter(group, ({ done, options: { id } }) =>
+    group: ReadonlyArray<WaitingCommand<State, Command, A, Failure>>
+  ): Effect.Effect<ReadonlyArray<WaitingCommand<State, Command, A, Failure>>, LoadError> {
+    return Effect.filter(group, ({ answer: reply, request }) =>
       Effect.gen(this, function* () {
+        const { id } = request.options
         const found = id === undefined ? Option.none() : yield* this.#log.find(id)
         if (Option.isNone(found)) return true
-        yield* Effect.flatMap(Effect.exit(this.#earlier(found.value)), (exit) =>
-          Deferred.done(done, exit)
-        )
+        reply(yield* Effect.exit(this.#earlier(found.value)))
         return false
       })
     )
@@ -288,32 +291,23 @@ const answer = <State, Command, A, Failure>(
   decisions: ReadonlyArray<Decision<State, Command, A, Failure>>,
   before: Position,
   duplicate: boolean
-): Effect.Effect<void> => {
-  let position = before
-  return Effect.forEach(
-    decisions,
-    ({ encoded, outcome, state, version, waiting }) => {
+): Effect.Effect<void> =>
+  Effect.sync(() => {
+    let position = before
+    for (const { encoded, outcome, state, version, waiting } of decisions) {
       position += encoded.length
-      const at = position
-      const sent = Exit.map(outcome, (events) => ({
-        events,
-        state,
-        version,
-        position: at,
-        duplicate
-      }))
-      return Deferred.done(waiting.done, sent)
-    },
-    { discard: true }
-  )
-}
+      const rest = { state, version, position, duplicate }
+      waiting.answer(Exit.map(outcome, (events) => ({ events, ...rest })))
+    }
+  })
 
 /** A command that comes twice in a group must find the first one's events in the log. */
-const splitAtRepeatedId = <W extends { readonly options: SendOptions }>(
+const splitAtRepeatedId = <W extends { readonly request: { readonly options: SendOptions } }>(
   group: ReadonlyArray<W>
 ): { readonly run: ReadonlyArray<W>; readonly rest: ReadonlyArray<W> } => {
   const ids = new Set<string>()
-  const end = group.findIndex(({ options: { id } }) => {
+  const end = group.findIndex(({ request }) => {
+    const { id } = request.options
     if (id === undefined) return false
     const isRepeated = ids.has(id)
     ids.add(id)

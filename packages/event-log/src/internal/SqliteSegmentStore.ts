@@ -125,26 +125,31 @@ export class SqliteSegmentStore implements SegmentStore {
   ): Effect.Effect<void, LogUnavailable | LogReadOnly | LogCorrupt> {
     if (this.#readonly) return Effect.fail(new LogReadOnly({ log: this.name }))
     const { exclusively, query } = this.#connection
-    const inserts = Effect.gen(function* () {
+    const [segment, ...others] = segments
+    if (segment === undefined) return Effect.void
+    // One statement is a transaction by itself, and nothing can come in between.
+    const transaction =
+      others.length === 0
+        ? query(APPEND, appendParameters(segment, head.hash))
+        : exclusively(this.#insertAll(segments, head))
+    return Effect.mapError(Effect.asVoid(transaction), (error) =>
+      isDisplaced(error) ? this.#displaced(head) : storeError(this.name, error, head.position + 1)
+    )
+  }
+
+  #insertAll(segments: ReadonlyArray<NewSegment>, head: Head): Effect.Effect<void, SqlError> {
+    const { query } = this.#connection
+    return Effect.gen(function* () {
+      yield* query("BEGIN IMMEDIATE")
       let previousHash = head.hash
       for (const segment of segments) {
         yield* query(APPEND, appendParameters(segment, previousHash))
         previousHash = segment.hash
       }
-    })
-    const transaction =
-      segments.length === 1
-        ? inserts
-        : query("BEGIN IMMEDIATE").pipe(
-            Effect.zipRight(inserts),
-            Effect.zipRight(query("COMMIT")),
-            // If SQLite has already rolled back, this fails, and that is as good.
-            Effect.tapError(() => Effect.ignore(query("ROLLBACK")))
-          )
-    return exclusively(
-      Effect.mapError(Effect.asVoid(transaction), (error) =>
-        isDisplaced(error) ? this.#displaced(head) : storeError(this.name, error, head.position + 1)
-      )
+      yield* query("COMMIT")
+    }).pipe(
+      // If SQLite has already rolled back, this fails, and that is as good.
+      Effect.tapError(() => Effect.ignore(query("ROLLBACK")))
     )
   }
 

@@ -1,5 +1,5 @@
 /** What the one writer knows, and how it turns waiting appends into one commit. */
-import { Deferred, Effect, Exit } from "effect"
+import { Effect, Exit } from "effect"
 import type { Append, Appended } from "../EventLog.ts"
 import type { Event, Head, NewEvent, Position } from "../Event.ts"
 import { type AppendError, EventIdConflict, type ReadError, StreamConflict } from "../LogError.ts"
@@ -7,17 +7,34 @@ import type { LogLimits } from "../LogLimits.ts"
 import type { NewSegment, SegmentStore } from "../SegmentStore.ts"
 import { LogReader } from "./LogReader.ts"
 import { packEvents, segmentHash } from "./Segment.ts"
+import type { Waiting } from "./Worker.ts"
 
-export interface Waiting {
-  readonly batch: Append
-  readonly done: Deferred.Deferred<Appended, AppendError>
-}
+type WaitingAppend = Waiting<Append, Appended, AppendError>
 
-/** Answers that are given once everything before them is durable. */
+/** An answer that is given once everything before it is durable. */
 interface Answer {
-  readonly done: Waiting["done"]
+  readonly answer: WaitingAppend["answer"]
   readonly exit: Exit.Exit<Appended, AppendError>
 }
+
+/** What the next commit will hold, and the end of the log after it. */
+interface Stage {
+  readonly segments: Array<NewSegment>
+  readonly answers: Array<Answer>
+  readonly versions: Map<string, number>
+  readonly ids: Set<string>
+  bytes: number
+  head: Head
+}
+
+const emptyStage = (head: Head): Stage => ({
+  segments: [],
+  answers: [],
+  versions: new Map(),
+  ids: new Set(),
+  bytes: 0,
+  head
+})
 
 export class WriterState {
   /** The end of what is durable. */
@@ -27,32 +44,18 @@ export class WriterState {
   readonly #reader: LogReader
   /** Durable versions, least recently used first. */
   readonly #known = new Map<string, number>()
-  readonly #staged: {
-    segments: Array<NewSegment>
-    answers: Array<Answer>
-    bytes: number
-    head: Head
-    readonly versions: Map<string, number>
-    readonly ids: Set<string>
-  }
+  #staged: Stage
 
   constructor(store: SegmentStore, limits: LogLimits, head: Head) {
     this.#store = store
     this.#limits = limits
     this.head = head
+    this.#staged = emptyStage(head)
     this.#reader = new LogReader(
       store,
       limits,
       Effect.sync(() => this.head)
     )
-    this.#staged = {
-      segments: [],
-      answers: [],
-      bytes: 0,
-      head,
-      versions: new Map(),
-      ids: new Set()
-    }
   }
 
   /** The version at which a stream durably ends. */
@@ -65,40 +68,65 @@ export class WriterState {
   }
 
   /** Answers every waiting append, in order, and says whether the log grew. */
-  appendGroup(group: Iterable<Waiting>, recordedAtMs: number): Effect.Effect<boolean> {
-    return Effect.gen(this, function* () {
-      const before = this.head.position
-      for (const waiting of group) {
-        const { batch, done } = waiting
-        const answer = yield* Effect.exit(this.#stage(batch, recordedAtMs))
-        this.#staged.answers.push({ done, exit: answer })
-        if (this.#staged.bytes > this.#limits.maxGroupBytes) yield* this.#flush()
+  appendGroup(group: ReadonlyArray<WaitingAppend>, recordedAtMs: number): Effect.Effect<boolean> {
+    const before = this.head.position
+    const staged = this.#stageFrom(group, 0, recordedAtMs)
+    return Effect.map(Effect.zipRight(staged, this.#flush), () => this.head.position > before)
+  }
+
+  /** Stages at once what it can; only what must ask the store first takes steps of the fiber. */
+  #stageFrom(
+    group: ReadonlyArray<WaitingAppend>,
+    from: number,
+    recordedAtMs: number
+  ): Effect.Effect<void> {
+    for (let index = from; index < group.length; index++) {
+      const waiting = group[index]
+      if (waiting === undefined) break
+      const { answer, request } = waiting
+      const version = this.#versionAtHand(request)
+      if (version === undefined) {
+        return Effect.exit(this.#stage(request, recordedAtMs)).pipe(
+          Effect.flatMap((exit) => {
+            this.#staged.answers.push({ answer, exit })
+            return this.#stageFrom(group, index + 1, recordedAtMs)
+          })
+        )
       }
-      yield* this.#flush()
-      return this.head.position > before
-    })
+      this.#staged.answers.push({ answer, exit: this.#place(request, version, recordedAtMs) })
+    }
+    return Effect.void
+  }
+
+  /** The version of the stream, unless it has to be looked up, or an id has, or a commit is due. */
+  #versionAtHand({ events, stream }: Append): number | undefined {
+    if (this.#staged.bytes > this.#limits.maxGroupBytes) return undefined
+    if (events.some(({ id }) => id !== undefined)) return undefined
+    return this.#staged.versions.get(stream) ?? this.#known.get(stream)
   }
 
   #stage(batch: Append, recordedAtMs: number): Effect.Effect<Appended, AppendError> {
-    const ids = givenIds(batch.events)
-    if (ids.length === 0) return this.#place(batch, recordedAtMs)
     return Effect.gen(this, function* () {
+      const ids = givenIds(batch.events)
       // An id that is still being staged can only be compared once it is stored.
-      if (ids.some((id) => this.#staged.ids.has(id))) yield* this.#flush()
-      const earlier = yield* this.#findEarlier(batch, ids)
-      return earlier ?? (yield* this.#place(batch, recordedAtMs))
+      const isStaged = ids.some((id) => this.#staged.ids.has(id))
+      if (isStaged || this.#staged.bytes > this.#limits.maxGroupBytes) yield* this.#flush
+      const earlier = ids.length === 0 ? undefined : yield* this.#findEarlier(batch, ids)
+      if (earlier !== undefined) return earlier
+      const staged = this.#staged.versions.get(batch.stream)
+      const version = staged ?? (yield* this.versionOf(batch.stream))
+      return yield* this.#place(batch, version, recordedAtMs)
     })
   }
 
-  #place(batch: Append, recordedAtMs: number): Effect.Effect<Appended, AppendError> {
-    const { events, expected, stream } = batch
-    const staged = this.#staged.versions.get(stream)
-    const version = staged === undefined ? this.versionOf(stream) : Effect.succeed(staged)
-    return Effect.flatMap(version, (actual) =>
-      expected === "any" || expected === actual
-        ? Effect.sync(() => this.#push(stream, actual, events, recordedAtMs))
-        : new StreamConflict({ stream, expected, actual })
-    )
+  #place(
+    { events, expected, stream }: Append,
+    actual: number,
+    recordedAtMs: number
+  ): Exit.Exit<Appended, StreamConflict> {
+    return expected === "any" || expected === actual
+      ? Exit.succeed(this.#push(stream, actual, events, recordedAtMs))
+      : Exit.fail(new StreamConflict({ stream, expected, actual }))
   }
 
   #push(
@@ -133,36 +161,35 @@ export class WriterState {
     return { firstPosition, lastPosition, version: version + events.length, hash, duplicate: false }
   }
 
-  /**
-   * Commits what is staged, then gives all answers; if the commit fails, that is every staged
-   * answer.
-   */
-  #flush(): Effect.Effect<void> {
-    return Effect.gen(this, function* () {
-      const { answers, segments, versions } = this.#staged
-      const exit =
-        segments.length === 0
-          ? Exit.void
-          : yield* Effect.exit(this.#store.commit(segments, this.head))
-      if (Exit.isSuccess(exit)) {
-        this.head = this.#staged.head
-        for (const [stream, version] of versions) this.#remember(stream, version)
-      } else {
-        // The store may hold more or less than was believed: believe nothing, ask it again.
-        this.#known.clear()
-        this.head = yield* Effect.orElseSucceed(this.#store.head, () => this.head)
+  /** Commits what is staged, then gives the answers; if that fails, to every staged append. */
+  readonly #flush: Effect.Effect<void> = Effect.suspend(() => {
+    const { segments } = this.#staged
+    if (segments.length === 0) return this.#answer(Exit.void)
+    return Effect.flatMap(Effect.exit(this.#store.commit(segments, this.head)), (exit) =>
+      this.#answer(exit)
+    )
+  })
+
+  #answer(exit: Exit.Exit<void, AppendError>): Effect.Effect<void> {
+    const { answers, head, versions } = this.#staged
+    if (Exit.isSuccess(exit)) {
+      this.head = head
+      for (const [stream, version] of versions) this.#remember(stream, version)
+    } else this.#known.clear()
+    this.#staged = emptyStage(this.head)
+    for (const { answer, exit: staged } of answers) {
+      const isNew = Exit.isSuccess(staged) && !staged.value.duplicate
+      answer(isNew ? Exit.zipRight(exit, staged) : staged)
+    }
+    if (Exit.isSuccess(exit)) return Effect.void
+    // The store may hold more or less than was believed: ask it again.
+    return Effect.map(
+      Effect.orElseSucceed(this.#store.head, () => this.head),
+      (found) => {
+        this.head = found
+        this.#staged = emptyStage(found)
       }
-      this.#staged.segments = []
-      this.#staged.answers = []
-      this.#staged.bytes = 0
-      this.#staged.head = this.head
-      versions.clear()
-      this.#staged.ids.clear()
-      for (const { done, exit: answer } of answers) {
-        const failed = Exit.isFailure(exit) && Exit.isSuccess(answer) && !answer.value.duplicate
-        yield* Deferred.done(done, failed ? Exit.failCause(exit.cause) : answer)
-      }
-    })
+    )
   }
 
   #remember(stream: string, version: number): void {
