@@ -5,6 +5,7 @@ import type { Address } from "@ovm/protocol/Primitives"
 import { layerMemory } from "@ovm/state-manager/StateManager"
 import { Effect, Layer } from "effect"
 import {
+  bytesToHex,
   concatBytes,
   encodeFunctionData,
   getContractAddress,
@@ -39,6 +40,9 @@ const RELAY = asm(
   `96 CALLDATASIZE SUB 96 0 CALLDATACOPY 0 0 96 CALLDATASIZE SUB 0 0 ${MANAGER} GAS CALL
    RETURNDATASIZE 0 0 RETURNDATACOPY @ok JUMPI RETURNDATASIZE 0 REVERT :ok RETURNDATASIZE 0 RETURN`
 )
+
+/** Natively has the relay, which is the first code of the run, ask for an operation. */
+const ASK_RELAY = `${toFunctionSelector("ovmTIMESTAMP()")} 224 SHL 96 MSTORE 0 0 100 0 0 ${NATIVE} GAS CALL`
 
 const encode = (functionName: "ovmTIMESTAMP" | "ovmSLOAD" | "ovmSSTORE") =>
   hexToBytes(
@@ -109,10 +113,7 @@ layer(Layer.merge(layerUnchecked, layerMemory))("native code in a frame", (it) =
   it.effect("has no voice while a frame below it is the current one", () =>
     Effect.gen(function* () {
       // SELF has the manager call OTHER, which natively calls SELF's code; that asks for an operation.
-      const intruder = asm(
-        `${toFunctionSelector("ovmTIMESTAMP()")} 224 SHL 96 MSTORE 0 0 100 0 0 ${NATIVE} GAS CALL
-         RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 RETURN`
-      )
+      const intruder = asm(`${ASK_RELAY} RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 RETURN`)
       const callOther = hexToBytes(
         encodeFunctionData({
           abi: IExecutionManager.abi,
@@ -127,6 +128,22 @@ layer(Layer.merge(layerUnchecked, layerMemory))("native code in a frame", (it) =
       // Result, gas, offset, size, and then what the intruder saw.
       const seen: `0x${string}` = `0x${outcome.returnData.slice(2 + 4 * 64, 2 + 4 * 64 + 72)}`
       expect(lower(`0x${errorOf(seen)}`)).toBe(`0xnotcurrentframe(caller ${NATIVE})`)
+    })
+  )
+
+  it.effect("can't speak for an init frame before its own code has spoken", () =>
+    Effect.gen(function* () {
+      const initCode = asm(`${ASK_RELAY} RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 REVERT`)
+      const create = hexToBytes(
+        encodeFunctionData({
+          abi: IExecutionManager.abi,
+          functionName: "ovmCREATE",
+          args: [0n, 1_000_000n, 100_000n, bytesToHex(initCode)]
+        })
+      )
+      const outcome = yield* relay(create)
+      const seen: `0x${string}` = `0x${outcome.returnData.slice(2 + 4 * 64, 2 + 4 * 64 + 72)}`
+      expect(errorOf(seen)).toBe(`NotCurrentFrame(caller ${NATIVE})`)
     })
   )
 

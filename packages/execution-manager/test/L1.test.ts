@@ -18,7 +18,14 @@ import {
   parseEther
 } from "viem"
 import { type Allocation, onBothLayers } from "./support/BothLayers.ts"
-import { CONTRACTS, FRAMES, guarded, LARGEST_CREATION, largePayloads } from "./support/Programs.ts"
+import {
+  CONTRACTS,
+  FRAMES,
+  guarded,
+  LARGEST_CREATION,
+  largePayloads,
+  READS
+} from "./support/Programs.ts"
 
 const RECIPIENT: Address = `0x${"99".repeat(20)}`
 const DEADLINE = 2_000n
@@ -157,6 +164,29 @@ it.scopedLive(
           expect(success, name).toBe(true)
         }
       })
+    )
+  },
+  120_000
+)
+
+it.scopedLive(
+  "less L1 gas than a run needs gives no outcome, and none but the right one",
+  () => {
+    const address = numberToHex(0xf5a0000, { size: 20 })
+    const code = bytesToHex(guarded(`${READS} 5 7 SSTORE 0 0 0 0 1 ${CALLEE} GAS CALL`))
+    const genesis = [
+      { address, balance: 100n, code },
+      { address: CALLEE, balance: 7n, code: "0x60015f55" as const }
+    ]
+    const l1Supplies = Array.from({ length: 60 }, (_, index) => 300_000n * BigInt(index + 1))
+    return onBothLayers(
+      genesis,
+      (send) =>
+        Effect.gen(function* () {
+          expect((yield* send({ to: address })).success).toBe(true)
+          yield* send({ to: STRANGER, value: 1n })
+        }),
+      { l1Supplies }
     )
   },
   120_000

@@ -10,7 +10,7 @@ import {
 import type { StateDiff } from "@ovm/state-manager/State"
 import { layerMemory, StateManager } from "@ovm/state-manager/StateManager"
 import { Effect, Layer } from "effect"
-import { hexToBytes, parseEther } from "viem"
+import { hexToBytes, parseEther, toFunctionSelector } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { expect } from "vitest"
 import * as EthereumJsEngine from "../../src/EthereumJsEngine.ts"
@@ -22,6 +22,7 @@ import { recordingRegistry } from "./RecordingRegistry.ts"
 
 const account = privateKeyToAccount(`0x${"11".repeat(32)}`)
 export const USER: Address = `0x${account.address.slice(2).toLowerCase()}`
+const NOT_ENOUGH_GAS = toFunctionSelector("NotEnoughGas(uint256,uint256)")
 /** EIP-7825: what one L1 transaction may use. */
 const L1_TRANSACTION_GAS_MAX = 2n ** 24n
 
@@ -92,10 +93,12 @@ type Sent = Effect.Effect.Success<ReturnType<Effect.Effect.Success<ReturnType<ty
 /**
  * Runs `story` on L2, then all its transactions on L1.
  * @param allocations Accounts of genesis, beside the user's.
+ * @param l1Supplies Amounts of L1 gas that each transaction is asked with first, too little ones among them.
  */
 export const onBothLayers = <E>(
   allocations: ReadonlyArray<Allocation>,
-  story: (send: (fields: Unsigned) => Effect.Effect<Sent["result"]>) => Effect.Effect<void, E>
+  story: (send: (fields: Unsigned) => Effect.Effect<Sent["result"]>) => Effect.Effect<void, E>,
+  { l1Supplies = [] }: { readonly l1Supplies?: ReadonlyArray<bigint> } = {}
 ) =>
   Effect.gen(function* () {
     const genesis = [USER_ALLOCATION, ...allocations]
@@ -121,6 +124,7 @@ export const onBothLayers = <E>(
       yield* Effect.promise(() => l1.allocate(address, balance, code, storage))
     }
     for (const { diff, raw, result } of sent) {
+      yield* Effect.promise(() => expectRightOrNone(l1, raw, result, l1Supplies))
       const { l1GasUsed, logs, outcome } = yield* Effect.promise(() => l1.execute(context, raw))
       expect({
         transactionHash: outcome.transactionHash,
@@ -145,6 +149,27 @@ export const onBothLayers = <E>(
       yield* Effect.promise(() => expectChanged(l1, diff))
     }
   })
+
+/** L1 gas that does not suffice gives no outcome, and says so; it never gives a wrong one. */
+const expectRightOrNone = async (
+  l1: L1Manager,
+  raw: Uint8Array,
+  { gasUsed, returnData, success }: Sent["result"],
+  supplies: ReadonlyArray<bigint>
+): Promise<void> => {
+  const answers = await Promise.all(supplies.map((gas) => l1.ask(context, raw, gas)))
+  for (const answer of answers) {
+    if ("outcome" in answer) expect(answer.outcome).toMatchObject({ gasUsed, returnData, success })
+    // Without the error's selector: too little to get as far as the check.
+    else if (answer.error.includes("custom error")) expect(answer.error).toContain(NOT_ENOUGH_GAS)
+    else expect(answer.error).toMatch(/out ?of ?gas|reverted/i)
+  }
+  if (supplies.length === 0) return
+  expect(answers.some((answer) => "outcome" in answer)).toBe(true)
+  expect(answers.some((answer) => "error" in answer && answer.error.includes(NOT_ENOUGH_GAS))).toBe(
+    true
+  )
+}
 
 /** What the transaction changed on L2 is what stands on L1 now. */
 const expectChanged = async (l1: L1Manager, diff: StateDiff): Promise<void> => {

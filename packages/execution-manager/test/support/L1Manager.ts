@@ -111,6 +111,16 @@ export const makeL1Manager = async ({ account, client, wallet }: Anvil) => {
         functionName: "getStorage",
         args: [address, slot]
       }),
+    /** The outcome that a raw L2 transaction would have with so much L1 gas, or why it would have none. */
+    ask: async (context: BlockContext, raw: Uint8Array, gas: bigint) => {
+      const data = bytesToHex(ManagerAbi.encodeExecuteTransaction(context, raw))
+      try {
+        const reply = await client.call({ account, to: manager, data, gas })
+        return { outcome: ManagerAbi.decodeOutcome(hexToBytes(reply.data ?? "0x")) }
+      } catch (error) {
+        return { error: String(error) }
+      }
+    },
     /** Runs a raw L2 transaction in an L1 transaction. */
     execute: async (context: BlockContext, raw: Uint8Array) => {
       const data = bytesToHex(ManagerAbi.encodeExecuteTransaction(context, raw))
