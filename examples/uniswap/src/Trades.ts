@@ -9,7 +9,7 @@ import * as CallTree from "@ovm/execution-manager/CallTree"
 import { Effect, Option } from "effect"
 import { encodeFunctionData, formatEther, parseEther } from "viem"
 import { friend, user } from "./Actors.ts"
-import { V1Exchange, V2Pair, V2Router } from "./Contracts.ts"
+import { Erc20, V1Exchange, V2Pair, V2Router } from "./Contracts.ts"
 import { amountOut } from "./Formula.ts"
 import { asBigInt, balanceOf, castOf, DEADLINE, type Market, read } from "./Market.ts"
 import { check, heading, Output, step } from "./Output.ts"
@@ -123,23 +123,10 @@ export const tradeOnV2 = Effect.fn("Trades.tradeOnV2")(function* (market: Market
 
 const approveRouter = ({ v2 }: Market, amount: bigint): Hex =>
   encodeFunctionData({
-    abi: Erc20Approve,
+    abi: Erc20.abi,
     functionName: "approve",
     args: [v2.router, amount]
   })
-
-const Erc20Approve = [
-  {
-    type: "function",
-    name: "approve",
-    stateMutability: "nonpayable",
-    inputs: [
-      { name: "spender", type: "address" },
-      { name: "amount", type: "uint256" }
-    ],
-    outputs: [{ type: "bool" }]
-  }
-] as const
 
 type Swap =
   | {
