@@ -253,6 +253,20 @@ const reading = (makeLayer: MakeLayer): void => {
     }).pipe(Effect.provide(makeLayer()))
   )
 
+  it.effect("tells a type from an id that reads the same", () =>
+    Effect.gen(function* () {
+      const log = yield* EventLog
+      const events = [
+        event("1", { type: "v1.A", causationId: "v1.B", correlationId: "v1.C" }),
+        event("2", { type: "v1.B", causationId: "v1.A" })
+      ] as const
+      yield* log.append({ stream: "a", expected: 0, events })
+      const found = yield* collect(log.read({ types: ["v1.B"] }))
+      expect(found.map((e) => [e.position, e.causationId])).toEqual([[2, "v1.A"]])
+      expect(yield* collect(log.read({ types: ["v1.C"] }))).toEqual([])
+    }).pipe(Effect.provide(makeLayer()))
+  )
+
   it.effect("reads the same in pages of any size", () =>
     Effect.gen(function* () {
       const log = yield* fill

@@ -168,7 +168,7 @@ describe("SqliteEventLog, beside others", () => {
             stream: "a",
             firstVersion: 2,
             eventCount: 1,
-            bytes: packEvents([event("foreign")], 0)
+            bytes: packEvents([event("foreign")], 0).bytes
           }
           const hash = segmentHash(body, before.hash)
           yield* Effect.sync(() => {

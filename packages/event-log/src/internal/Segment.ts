@@ -35,9 +35,20 @@ export interface SegmentDamage {
 const writer = new ByteWriter()
 const place = new ByteWriter()
 
+/** The bytes of a segment, and what its indexes need to know. */
+export interface PackedEvents {
+  readonly bytes: Buffer
+  readonly types: ReadonlySet<string>
+  /** Ids that the writer gave, with the place of their event in the segment. */
+  readonly ids: ReadonlyArray<readonly [id: string, index: number]>
+}
+
 /** Packs events into the bytes of one segment. */
-export const packEvents = (events: ReadonlyArray<NewEvent>, recordedAtMs: number): Buffer => {
+export const packEvents = (events: ReadonlyArray<NewEvent>, recordedAtMs: number): PackedEvents => {
   const table = new Map<string, number>()
+  const types = new Set<string>()
+  const ids: Array<readonly [string, number]> = []
+  let index = 0
   writer.clear()
   writer.byte(FORMAT)
   writer.varint(recordedAtMs)
@@ -50,14 +61,19 @@ export const packEvents = (events: ReadonlyArray<NewEvent>, recordedAtMs: number
       (correlationId === undefined ? 0 : HAS_CORRELATION)
     writer.varint((known ?? table.size) * FLAGS + flags)
     if (known === undefined) define(table, type)
-    if (id !== undefined) writer.string(id)
+    types.add(type)
+    if (id !== undefined) {
+      writer.string(id)
+      ids.push([id, index])
+    }
     if (causationId !== undefined) refer(table, causationId)
     if (correlationId !== undefined) refer(table, correlationId)
     writer.varint(payload.length)
     writer.bytes(payload)
     writer.uint16(writer.check(start))
+    index++
   }
-  return writer.take()
+  return { bytes: writer.take(), types, ids }
 }
 
 const refer = (table: Map<string, number>, text: string): void => {

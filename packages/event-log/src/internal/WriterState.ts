@@ -138,24 +138,19 @@ export class WriterState {
     const staged = this.#staged
     const firstPosition = staged.head.position + 1
     const lastPosition = staged.head.position + events.length
+    const { bytes, ids, types } = packEvents(events, recordedAtMs)
     const body = {
       firstPosition,
       stream,
       firstVersion: version + 1,
       eventCount: events.length,
-      bytes: packEvents(events, recordedAtMs)
+      bytes
     }
     const hash = segmentHash(body, staged.head.hash)
-    const types = new Set(events.map(({ type }) => type))
-    const ids: Array<readonly [string, Position]> = []
-    for (let index = 0; index < events.length; index++) {
-      const id = events[index]?.id
-      if (id === undefined) continue
-      ids.push([id, firstPosition + index])
-      staged.ids.add(id)
-    }
-    staged.segments.push({ ...body, hash, types, ids })
-    staged.bytes += body.bytes.length
+    const positions = ids.map(([id, index]) => [id, firstPosition + index] as const)
+    for (const [id] of ids) staged.ids.add(id)
+    staged.segments.push({ ...body, hash, types, ids: positions })
+    staged.bytes += bytes.length
     staged.head = { position: lastPosition, hash }
     staged.versions.set(stream, version + events.length)
     return { firstPosition, lastPosition, version: version + events.length, hash, duplicate: false }
