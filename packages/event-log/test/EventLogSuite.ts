@@ -1,14 +1,10 @@
 /** The behaviour every EventLog must show. Each driver's test file calls this once. */
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Exit, Fiber, type Layer, Option, Stream } from "effect"
-import * as fc from "fast-check"
+import { Chunk, Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { GENESIS_HASH, type NewEvent } from "../src/Event.ts"
 import { EventLog } from "../src/EventLog.ts"
-import type { OpenError } from "../src/LogError.ts"
-import type { LogLimits } from "../src/LogLimits.ts"
-import { append, collect, event, text } from "./LogTools.ts"
-
-export type MakeLayer = (limits?: Partial<LogLimits>) => Layer.Layer<EventLog, OpenError>
+import { modelling } from "./EventLogModel.ts"
+import { append, collect, event, type MakeLayer, text } from "./LogTools.ts"
 
 export const suite = (name: string, makeLayer: MakeLayer): void => {
   describe(`EventLog (${name})`, () => {
@@ -453,48 +449,6 @@ const limiting = (makeLayer: MakeLayer): void => {
           maxPageEvents: 1,
           maxPageBytes: 1
         })
-      )
-    )
-  )
-}
-
-const modelling = (makeLayer: MakeLayer): void => {
-  const command = fc.record({
-    stream: fc.constantFrom("a", "b", "c"),
-    /** How far the writer's idea of the version is off. */
-    stale: fc.constantFrom(0, 0, 0, 1, -1),
-    payloads: fc.array(fc.string({ maxLength: 20 }), { minLength: 1, maxLength: 5 })
-  })
-
-  it.effect("behaves as a plain list of events does, whatever is appended", () =>
-    Effect.promise(() =>
-      fc.assert(
-        fc.asyncProperty(fc.array(command, { maxLength: 25 }), (commands) =>
-          Effect.gen(function* () {
-            const log = yield* EventLog
-            const model: Array<{ stream: string; version: number; payload: string }> = []
-            for (const { payloads, stale, stream } of commands) {
-              const version = model.filter((e) => e.stream === stream).length
-              const expected = Math.max(0, version + stale)
-              const exit = yield* Effect.exit(append(stream, expected, ...payloads))
-              expect(Exit.isSuccess(exit)).toBe(expected === version)
-              if (expected !== version) continue
-              for (const [index, payload] of payloads.entries()) {
-                model.push({ stream, version: version + index + 1, payload })
-              }
-            }
-            const stored = yield* collect(log.read())
-            expect(
-              stored.map((e) => ({
-                stream: e.stream,
-                version: e.version,
-                payload: text(e.payload)
-              }))
-            ).toEqual(model)
-            expect((yield* log.verify).position).toBe(model.length)
-          }).pipe(Effect.provide(makeLayer()), Effect.runPromise)
-        ),
-        { numRuns: 25 }
       )
     )
   )

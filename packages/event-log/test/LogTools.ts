@@ -1,7 +1,11 @@
 /** What tests of logs have in common. */
-import { Chunk, Effect, Stream } from "effect"
+import { Chunk, Effect, type Layer, Stream } from "effect"
 import type { NewEvent } from "../src/Event.ts"
 import { EventLog } from "../src/EventLog.ts"
+import type { OpenError } from "../src/LogError.ts"
+import type { LogLimits } from "../src/LogLimits.ts"
+
+export type MakeLayer = (limits?: Partial<LogLimits>) => Layer.Layer<EventLog, OpenError>
 
 export const text = (payload: Uint8Array) => Buffer.from(payload).toString("utf8")
 
