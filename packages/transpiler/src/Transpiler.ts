@@ -6,7 +6,7 @@ import { keccak256 } from "viem"
 import { Assembler } from "./internal/Assembler.ts"
 import { emitDispatch, reducedTargets } from "./internal/Dispatch.ts"
 import { ABORT, HALT, type Plan, plan } from "./internal/Plan.ts"
-import { canAbort, canHalt, emitSite, emitStubs } from "./internal/Stubs.ts"
+import { emitSite, emitStubs, passesGate } from "./internal/Stubs.ts"
 import { type Sweep, sweep } from "./internal/Sweep.ts"
 import * as Op from "./Opcode.ts"
 import * as SourceMap from "./SourceMap.ts"
@@ -154,7 +154,7 @@ const emitBody = (asm: Assembler, { entries, hasDynamicJump, steps }: Plan) => {
     asm.emit([Op.JUMPDEST])
   }
   const pairs: Array<readonly [number, number]> = []
-  let halts = canHalt(entries)
+  let halts = passesGate(entries)
   for (const { at, bytes, entry, target } of steps) {
     pairs.push([at, asm.length])
     if (target === HALT) halts = true
@@ -169,7 +169,7 @@ const emitBody = (asm: Assembler, { entries, hasDynamicJump, steps }: Plan) => {
     asm.place(HALT)
     asm.emit([Op.JUMPDEST, Op.INVALID])
   }
-  if (canAbort(entries)) {
+  if (passesGate(entries)) {
     asm.place(ABORT)
     asm.emit([Op.JUMPDEST, Op.STOP])
   }

@@ -17,7 +17,7 @@ const grow = (code: Uint8Array, mode: Mode) => {
 describe("size of real contracts", () => {
   it("fits Uniswap V2's Router02 into EIP-170, with every JUMPDEST reachable", () => {
     const router = grow(bytecode("v2-periphery", "UniswapV2Router02", "runtime"), "runtime")
-    expect(router).toEqual({ before: 21943, after: 24251, ratio: 24251 / 21943, dispatch: "full" })
+    expect(router).toEqual({ before: 21943, after: 24269, ratio: 24269 / 21943, dispatch: "full" })
     expect(router.after).toBeLessThanOrEqual(24_576)
   })
 

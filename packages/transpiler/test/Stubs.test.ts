@@ -268,6 +268,16 @@ describe("return data", () => {
     const behind = await run({ tokens: ["JUMPDEST", ...opening], answers })
     expect(opcodesPassed(behind.passed)).toEqual([0x3d, 0x54, 0x3d])
   })
+  it("ends the frame quietly if the run is aborted while asking", async () => {
+    const aborted = { [opcode("RETURNDATASIZE")]: { result: 1n << 255n, replyBytes: 1 } }
+    for (const tokens of [
+      ["JUMPDEST", "RETURNDATASIZE", "0xfe"],
+      [0, 0, 0, "RETURNDATACOPY", "0xfe"]
+    ]) {
+      const { outcome } = await run({ tokens, answers: aborted })
+      expect([outcome.end, outcome.returned]).toEqual(["success", "0x"])
+    }
+  })
   it("halts the frame if asking fails", async () => {
     for (const tokens of [
       ["JUMPDEST", "RETURNDATASIZE"],

@@ -44,7 +44,7 @@ it.scopedLive("reports sizes, dispatch and what was replaced", () =>
     expect(exit._tag).toBe("Right")
     const [first, size, dispatch, replaced] = printed.replaceAll(file, "FILE").split("\n")
     expect(first).toBe("FILE (evm.deployedBytecode.object) as runtime code, transpiler version 1")
-    expect(size).toBe("size      21943 -> 24251 bytes, 1.105x (at most 24576)")
+    expect(size).toBe("size      21943 -> 24269 bytes, 1.106x (at most 24576)")
     expect(dispatch).toBe("dispatch  full: computed jumps reach all 468 JUMPDESTs")
     expect(replaced).toMatch(/^replaced {2}\w+ \d+(, \w+ \d+)+$/)
   }).pipe(Effect.provide(services))

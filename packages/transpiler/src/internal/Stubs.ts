@@ -70,13 +70,11 @@ export const emitStubs = (
   return offsets
 }
 
-/** True if the stubs of these opcodes can end in a run that is aborted. */
-export const canAbort = (opcodes: ReadonlySet<number>): boolean =>
-  [...opcodes].some((opcode) => !OWN_STUBS.includes(opcode))
-
-/** True if the stubs of these opcodes can halt the frame. */
-export const canHalt = (opcodes: ReadonlySet<number>): boolean =>
-  canAbort(opcodes) || opcodes.has(Op.RETURNDATASIZE) || opcodes.has(Op.RETURNDATACOPY)
+/** True if the stubs of these opcodes pass the gate, and so can halt the frame or unwind it. */
+export const passesGate = (opcodes: ReadonlySet<number>): boolean =>
+  [...opcodes].some((opcode) => !OWN_STUBS.includes(opcode)) ||
+  opcodes.has(Op.RETURNDATASIZE) ||
+  opcodes.has(Op.RETURNDATACOPY)
 
 /** The place in the body that stands for one replaced opcode. */
 export const emitSite = (asm: Assembler, opcode: number, entry: number): void => {
@@ -187,6 +185,9 @@ const emitRefresh = (asm: Assembler, name: string): void => {
   emitJumpIf(asm, `fresh:${name}`)
   asm.emit([Op.PUSH1, Op.RETURNDATASIZE, Op.PUSH0, TSTORE, ...NO_RANGES, ...CALL_GATE, ISZERO])
   emitJumpIf(asm, HALT)
+  // Return data fills the buffer, so an aborted run shows in the result alone.
+  asm.emit([Op.PUSH0, TLOAD, Op.PUSH1, 0xa0, SHR])
+  emitJumpIf(asm, ABORT)
   asm.place(`fresh:${name}`)
   asm.emit([Op.JUMPDEST])
 }
