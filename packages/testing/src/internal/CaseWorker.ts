@@ -15,6 +15,7 @@ const serve = Effect.gen(function* () {
     Effect.gen(function* () {
       const key = `${task.fork} ${task.file}`
       if (loaded.key !== key) {
+        // The parent has read the file and reported what is wrong with it; a change since ends the worker.
         loaded.cases = yield* Effect.orDie(loadFixture(task.file, task.fork))
         loaded.key = key
       }

@@ -93,6 +93,7 @@ const ask = (
       if (message === "ready") return
       stop()
       const decoded = Schema.decodeUnknown(TaskResult)(message)
+      // Our own worker wrote it, by the same schema.
       resume(Effect.orDie(Effect.map(decoded, ({ verdicts }) => verdicts)))
     }
     const onExit = (): void => {
