@@ -30,6 +30,8 @@ interface IL2ToL1MessagePasser {
     );
 
     error DataTooLarge(uint256 size, uint256 limit);
+    /// @notice No L1 transaction could carry it out.
+    error GasLimitTooHigh(uint256 limit, uint256 actual);
 
     /// @notice Sends `msg.value` and a call to L1.
     function initiateWithdrawal(address target, uint256 gasLimit, bytes calldata data) external payable;
