@@ -77,6 +77,7 @@ const inSolidity = (transaction: Transaction, sender: Address, raw: Hex) => ({
   gasLimit: transaction.gasLimit,
   isCreation: transaction.to === undefined,
   to: transaction.to ?? zeroAddress,
+  mint: 0n,
   value: transaction.value,
   data: bytesToHex(transaction.data),
   accessListAddresses: BigInt(accessListOf(transaction).length),

@@ -11,7 +11,6 @@ import {
 import {IStateManager} from "../interfaces/IStateManager.sol";
 import {DecodedTransaction, ITransactionDecoder} from "../interfaces/ITransactionDecoder.sol";
 import {AddressDerivation} from "../libraries/AddressDerivation.sol";
-import {IntrinsicGas} from "../libraries/IntrinsicGas.sol";
 
 /// @title Execution manager
 /// @notice Implements IExecutionManager. Runs on L2 (inside the node) and on L1.
@@ -21,6 +20,10 @@ contract ExecutionManager is FrameRunner {
     /// @dev The node calls as this address (EIP-4788's system address). Nobody has its key.
     address private constant NODE = 0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE;
     address private constant BASE_FEE_VAULT = 0x4200000000000000000000000000000000000019;
+    /// @dev The message passer: its balance is all ETH that is not on L2.
+    address private constant RESERVE = 0x4200000000000000000000000000000000000016;
+    /// @dev Transaction type of a deposit.
+    uint8 private constant DEPOSIT = 0x7e;
     /// @dev EIP-2935: block hashes live in this account's storage.
     address private constant HISTORY_STORAGE = 0x0000F90827F1C53a10cb7A02335B175320002935;
     uint256 private constant HISTORY_SERVE_WINDOW = 8191;
@@ -29,8 +32,6 @@ contract ExecutionManager is FrameRunner {
     uint256 private constant CREATION_OVERHEAD_PER_BYTE = 40;
     /// @dev Native gas that a run needs around the outermost frame.
     uint256 private constant RUN_OVERHEAD = 600_000;
-    /// @dev Protocol version of this code.
-    uint256 private constant PROTOCOL_VERSION = GasSchedule.VERSION;
 
     ITransactionDecoder private immutable DECODER;
     uint256 private immutable MAX_TRANSACTION_GAS;
@@ -309,16 +310,10 @@ contract ExecutionManager is FrameRunner {
 
     function _executeTransaction() private {
         (BlockContext memory context, bytes memory raw) = abi.decode(msg.data[4:], (BlockContext, bytes));
-        if (raw.length > GasSchedule.TRANSACTION_BYTES_MAX) {
-            revert IExecutionManager.TransactionTooLarge(raw.length, GasSchedule.TRANSACTION_BYTES_MAX);
-        }
-        DecodedTransaction memory transaction = DECODER.decode(raw);
-        uint256 price = _checkFees(context, transaction);
-        uint256 intrinsic = IntrinsicGas.price(transaction);
-        if (transaction.gasLimit < intrinsic) {
-            revert IExecutionManager.IntrinsicGasTooLow(intrinsic, transaction.gasLimit);
-        }
-        _takeUpfront(transaction, price);
+        (DecodedTransaction memory transaction, uint256 price, uint256 intrinsic) =
+            DECODER.check(context, raw, MAX_TRANSACTION_GAS);
+        uint256 nonce =
+            transaction.transactionType == DEPOSIT ? _takeFromReserve(transaction) : _takeUpfront(transaction, price);
         ExecutionOutcome memory outcome = _executeCall(
             context,
             CallMessage({
@@ -330,14 +325,18 @@ contract ExecutionManager is FrameRunner {
                 gasPrice: price,
                 data: transaction.data
             }),
-            transaction.nonce,
+            uint64(nonce),
             GasSchedule.RETURN_BYTES_MAX
         );
         outcome.gasUsed += intrinsic;
         outcome.transactionHash = transaction.transactionHash;
-        _pay(transaction.sender, (transaction.gasLimit - outcome.gasUsed) * price);
-        _pay(BASE_FEE_VAULT, outcome.gasUsed * context.baseFeePerGas);
-        _pay(context.coinbase, outcome.gasUsed * (price - context.baseFeePerGas));
+        // A deposit has paid for its gas on L1.
+        if (price != 0) {
+            outcome.effectiveGasPrice = price;
+            _pay(transaction.sender, (transaction.gasLimit - outcome.gasUsed) * price);
+            _pay(BASE_FEE_VAULT, outcome.gasUsed * context.baseFeePerGas);
+            _pay(context.coinbase, outcome.gasUsed * (price - context.baseFeePerGas));
+        }
         _finish(outcome);
     }
 
@@ -349,36 +348,22 @@ contract ExecutionManager is FrameRunner {
         _finish(_executeCall(context, message, uint64(nonce), type(uint256).max));
     }
 
-    /// @dev Checks what the transaction promises against the block, and answers wei per gas.
-    function _checkFees(BlockContext memory context, DecodedTransaction memory transaction)
-        private
-        view
-        returns (uint256 price)
-    {
-        if (context.protocolVersion != PROTOCOL_VERSION) {
-            revert IExecutionManager.WrongProtocolVersion(PROTOCOL_VERSION, context.protocolVersion);
+    /// @dev Gives a deposit's sender what was paid in on L1 and raises the sender's nonce; answers the nonce before.
+    function _takeFromReserve(DecodedTransaction memory transaction) private returns (uint256 nonce) {
+        address sender = transaction.sender;
+        if (!STATE.transfer(RESERVE, sender, transaction.mint)) {
+            revert IExecutionManager.InsufficientFunds(RESERVE, transaction.mint, _balance(RESERVE));
         }
-        if (transaction.hasChainId && transaction.chainId != context.chainId) {
-            revert IExecutionManager.WrongChainId(context.chainId, transaction.chainId);
-        }
-        if (transaction.gasLimit > MAX_TRANSACTION_GAS) {
-            revert IExecutionManager.GasLimitTooHigh(transaction.gasLimit, MAX_TRANSACTION_GAS);
-        }
-        if (transaction.maxFeePerGas < context.baseFeePerGas) {
-            revert IExecutionManager.FeeCapTooLow(transaction.maxFeePerGas, context.baseFeePerGas);
-        }
-        if (transaction.isCreation && transaction.data.length > GasSchedule.INITCODE_BYTES_MAX) {
-            revert IExecutionManager.InitCodeTooLarge(transaction.data.length, GasSchedule.INITCODE_BYTES_MAX);
-        }
-        uint256 tip = transaction.maxFeePerGas - context.baseFeePerGas;
-        if (tip > transaction.maxPriorityFeePerGas) tip = transaction.maxPriorityFeePerGas;
-        return context.baseFeePerGas + tip;
+        (nonce,,) = STATE.getAccount(sender);
+        STATE.setNonce(sender, nonce + 1);
     }
 
-    /// @dev Checks the sender's account, takes the price of all gas and raises the nonce.
-    function _takeUpfront(DecodedTransaction memory transaction, uint256 price) private {
+    /// @dev Checks the sender's account, takes the price of all gas and raises the nonce; answers the nonce before.
+    function _takeUpfront(DecodedTransaction memory transaction, uint256 price) private returns (uint256 nonce) {
         address sender = transaction.sender;
-        (uint256 nonce, uint256 balance, bytes32 codeHash) = STATE.getAccount(sender);
+        uint256 balance;
+        bytes32 codeHash;
+        (nonce, balance, codeHash) = STATE.getAccount(sender);
         if (codeHash != 0 && codeHash != EMPTY_CODE_HASH) revert IExecutionManager.SenderNotEOA(sender);
         if (transaction.nonce < nonce) revert IExecutionManager.NonceTooLow(sender, nonce, transaction.nonce);
         if (transaction.nonce > nonce) revert IExecutionManager.NonceTooHigh(sender, nonce, transaction.nonce);
@@ -398,8 +383,8 @@ contract ExecutionManager is FrameRunner {
         STATE.setBalance(sender, balance - uint256(transaction.gasLimit) * price);
     }
 
-    /// @dev What both entry points come down to: runs the outermost frame in the block's context. `nonce` is the one
-    /// the transaction was signed with; of the return data the outcome keeps `returnLimit` bytes.
+    /// @dev What both entry points come down to: runs the outermost frame in the block's context. `nonce` is the
+    /// sender's before the transaction; of the return data the outcome keeps `returnLimit` bytes.
     function _executeCall(BlockContext memory context, CallMessage memory message, uint64 nonce, uint256 returnLimit)
         private
         returns (ExecutionOutcome memory result)
@@ -415,7 +400,6 @@ contract ExecutionManager is FrameRunner {
             message.isCreation ? _createOutermost(message, nonce, returnLimit) : _callOutermost(message, returnLimit);
         result.success = outcome.success;
         result.gasUsed = outcome.gasUsed;
-        result.effectiveGasPrice = message.gasPrice;
         result.sender = message.from;
         result.created = outcome.created;
         bytes memory data = new bytes(outcome.dataSize);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {GasSchedule} from "../generated/GasSchedule.sol";
+import {BlockContext, IExecutionManager} from "../interfaces/IExecutionManager.sol";
 import {DecodedTransaction, ITransactionDecoder} from "../interfaces/ITransactionDecoder.sol";
+import {IntrinsicGas} from "../libraries/IntrinsicGas.sol";
 import {RLPReader} from "../libraries/RLPReader.sol";
 import {RLPWriter} from "../libraries/RLPWriter.sol";
 
@@ -14,6 +17,7 @@ contract TransactionDecoder is ITransactionDecoder {
     uint8 private constant LEGACY = 0;
     uint8 private constant EIP_2930 = 1;
     uint8 private constant EIP_1559 = 2;
+    uint8 private constant DEPOSIT = 0x7e;
 
     /// @dev Order of the secp256k1 group.
     uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
@@ -21,12 +25,68 @@ contract TransactionDecoder is ITransactionDecoder {
 
     /// @inheritdoc ITransactionDecoder
     function decode(bytes calldata raw) external pure returns (DecodedTransaction memory transaction) {
+        return _decode(raw);
+    }
+
+    /// @inheritdoc ITransactionDecoder
+    function decodeWithin(bytes calldata raw, uint256 maxTransactionGas)
+        external
+        pure
+        returns (DecodedTransaction memory transaction, uint256 intrinsicGas)
+    {
+        return _decodeWithin(raw, maxTransactionGas);
+    }
+
+    /// @inheritdoc ITransactionDecoder
+    function check(BlockContext calldata context, bytes calldata raw, uint256 maxTransactionGas)
+        external
+        pure
+        returns (DecodedTransaction memory transaction, uint256 price, uint256 intrinsicGas)
+    {
+        if (context.protocolVersion != GasSchedule.VERSION) {
+            revert IExecutionManager.WrongProtocolVersion(GasSchedule.VERSION, context.protocolVersion);
+        }
+        (transaction, intrinsicGas) = _decodeWithin(raw, maxTransactionGas);
+        if (transaction.transactionType == DEPOSIT) return (transaction, 0, intrinsicGas);
+        if (transaction.hasChainId && transaction.chainId != context.chainId) {
+            revert IExecutionManager.WrongChainId(context.chainId, transaction.chainId);
+        }
+        if (transaction.maxFeePerGas < context.baseFeePerGas) {
+            revert IExecutionManager.FeeCapTooLow(transaction.maxFeePerGas, context.baseFeePerGas);
+        }
+        uint256 tip = transaction.maxFeePerGas - context.baseFeePerGas;
+        if (tip > transaction.maxPriorityFeePerGas) tip = transaction.maxPriorityFeePerGas;
+        price = context.baseFeePerGas + tip;
+    }
+
+    function _decodeWithin(bytes calldata raw, uint256 maxTransactionGas)
+        private
+        pure
+        returns (DecodedTransaction memory transaction, uint256 intrinsicGas)
+    {
+        if (raw.length > GasSchedule.TRANSACTION_BYTES_MAX) {
+            revert IExecutionManager.TransactionTooLarge(raw.length, GasSchedule.TRANSACTION_BYTES_MAX);
+        }
+        transaction = _decode(raw);
+        if (transaction.gasLimit > maxTransactionGas) {
+            revert IExecutionManager.GasLimitTooHigh(transaction.gasLimit, maxTransactionGas);
+        }
+        if (transaction.isCreation && transaction.data.length > GasSchedule.INITCODE_BYTES_MAX) {
+            revert IExecutionManager.InitCodeTooLarge(transaction.data.length, GasSchedule.INITCODE_BYTES_MAX);
+        }
+        intrinsicGas = IntrinsicGas.price(transaction);
+        if (transaction.gasLimit < intrinsicGas) {
+            revert IExecutionManager.IntrinsicGasTooLow(intrinsicGas, transaction.gasLimit);
+        }
+    }
+
+    function _decode(bytes calldata raw) private pure returns (DecodedTransaction memory transaction) {
         if (raw.length == 0) revert EmptyTransaction();
         transaction.transactionHash = keccak256(raw);
         uint8 first = uint8(raw[0]);
         // A list prefix starts a legacy transaction; EIP-2718 keeps types below 0x80.
         if (first < 0xc0) {
-            if (first != EIP_2930 && first != EIP_1559) revert UnsupportedTransactionType(first);
+            if (first != EIP_2930 && first != EIP_1559 && first != DEPOSIT) revert UnsupportedTransactionType(first);
             transaction.transactionType = first;
         }
 
@@ -34,10 +94,14 @@ contract TransactionDecoder is ITransactionDecoder {
         RLPReader.Cursor memory cursor = raw.enterList(input);
         input.requireEnd();
 
-        uint256 bodyStart = cursor.offset;
-        _readBody(transaction, raw, cursor);
-        bytes calldata body = raw[bodyStart:cursor.offset];
-        _readSignature(transaction, raw, cursor, body);
+        if (first == DEPOSIT) {
+            _readDeposit(transaction, raw, cursor);
+        } else {
+            uint256 bodyStart = cursor.offset;
+            _readBody(transaction, raw, cursor);
+            bytes calldata body = raw[bodyStart:cursor.offset];
+            _readSignature(transaction, raw, cursor, body);
+        }
         cursor.requireEnd();
     }
 
@@ -66,14 +130,37 @@ contract TransactionDecoder is ITransactionDecoder {
         transaction.maxFeePerGas = maxFeePerGas;
         transaction.gasLimit = uint64(raw.readUint(cursor, 8));
 
+        _readRecipient(transaction, raw, cursor);
+        transaction.value = raw.readUint(cursor, 32);
+        transaction.data = raw.readBytes(cursor);
+        if (transactionType != LEGACY) _readAccessList(transaction, raw, cursor);
+    }
+
+    /// @dev The source hash makes each deposit's bytes, and so its transaction hash, its own; it has no other use.
+    function _readDeposit(DecodedTransaction memory transaction, bytes calldata raw, RLPReader.Cursor memory cursor)
+        private
+        pure
+    {
+        uint256 length = raw.readBytes(cursor).length;
+        if (length != 32) revert InvalidSourceHashLength(length);
+        bytes calldata sender = raw.readBytes(cursor);
+        if (sender.length != 20) revert InvalidSenderLength(sender.length);
+        transaction.sender = address(bytes20(sender));
+        _readRecipient(transaction, raw, cursor);
+        transaction.mint = raw.readUint(cursor, 32);
+        transaction.value = raw.readUint(cursor, 32);
+        transaction.gasLimit = uint64(raw.readUint(cursor, 8));
+        transaction.data = raw.readBytes(cursor);
+    }
+
+    function _readRecipient(DecodedTransaction memory transaction, bytes calldata raw, RLPReader.Cursor memory cursor)
+        private
+        pure
+    {
         bytes calldata to = raw.readBytes(cursor);
         if (to.length == 20) transaction.to = address(bytes20(to));
         else if (to.length == 0) transaction.isCreation = true;
         else revert InvalidRecipientLength(to.length);
-
-        transaction.value = raw.readUint(cursor, 32);
-        transaction.data = raw.readBytes(cursor);
-        if (transactionType != LEGACY) _readAccessList(transaction, raw, cursor);
     }
 
     /// @dev Checks and counts; the entries themselves change nothing, since storage has one price here.

@@ -39,7 +39,7 @@ struct CallMessage {
 
 /// @notice What a transaction did.
 /// @param gasUsed OVM gas units; intrinsic gas included for a transaction, not for a call.
-/// @param effectiveGasPrice Wei per gas.
+/// @param effectiveGasPrice Wei per gas that the sender paid; zero for a deposit or a call, which pay nobody.
 /// @param created The new contract, or zero.
 /// @param returnData Of the outermost frame, or its revert data.
 struct ExecutionOutcome {
@@ -88,9 +88,13 @@ interface IExecutionManager {
     error FeeCapTooLow(uint256 maxFeePerGas, uint256 baseFeePerGas);
     error GasLimitTooHigh(uint256 gasLimit, uint256 limit);
     error IntrinsicGasTooLow(uint256 required, uint256 gasLimit);
+    /// @notice The sender can't pay; or, with the reserve as sender, what a deposit mints is not there.
     error InsufficientFunds(address sender, uint256 required, uint256 available);
 
-    /// @notice Checks and runs one raw signed transaction: signature, nonce, fees, value, execution.
+    /// @notice Checks and runs one raw transaction: signature, nonce, fees, value, execution. A deposit (type 0x7e) has no
+    /// signature, nonce or fees: the reserve gives `mint` to its sender, who keeps it whatever follows; then it runs. A
+    /// value above the sender's balance makes it fail, not invalid.
+    /// @dev Whether L1 really made a deposit is for the caller to know.
     function executeTransaction(BlockContext calldata context, bytes calldata raw)
         external
         returns (ExecutionOutcome memory outcome);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-/// @notice A signed Ethereum transaction, read and checked as far as its bytes alone allow.
-/// @param transactionType 0 legacy, 1 EIP-2930, 2 EIP-1559.
+import {BlockContext} from "./IExecutionManager.sol";
+
+/// @notice A transaction of L2, read and checked as far as its bytes alone allow: one that a wallet signed, or a deposit,
+/// which L1 vouches for.
+/// @param transactionType 0 legacy, 1 EIP-2930, 2 EIP-1559, 0x7e a deposit. A deposit has no chain id, nonce, fees or
+/// access list: those fields are zero.
 /// @param hasChainId False for a legacy transaction from before EIP-155, valid on any chain.
 /// @param chainId The chain it was signed for; zero if `hasChainId` is false.
 /// @param nonce Below 2^64 - 1 (EIP-2681).
@@ -12,11 +16,12 @@ pragma solidity 0.8.30;
 /// @param gasLimit Gas units.
 /// @param isCreation True if there is no recipient.
 /// @param to The recipient; zero if `isCreation`.
+/// @param mint Wei that the reserve gives the sender first; zero for a signed transaction.
 /// @param value Wei.
 /// @param data Calldata, or creation code.
 /// @param accessListAddresses How many entries the access list has, repeated ones included.
 /// @param accessListStorageKeys How many storage keys all entries have together.
-/// @param sender Who signed it; never zero.
+/// @param sender Who signed it, never zero; or on whose behalf L1 deposits.
 /// @param transactionHash Keccak-256 of the raw transaction.
 struct DecodedTransaction {
     uint8 transactionType;
@@ -28,6 +33,7 @@ struct DecodedTransaction {
     uint64 gasLimit;
     bool isCreation;
     address to;
+    uint256 mint;
     uint256 value;
     bytes data;
     uint256 accessListAddresses;
@@ -37,17 +43,21 @@ struct DecodedTransaction {
 }
 
 /// @title Transaction decoder
-/// @notice Turns the bytes that a wallet signed into a transaction, or names the first thing wrong with them.
-/// @dev Accepts exactly what Ethereum clients accept: canonical RLP, low s, no unknown types. A wrong
-/// transaction always reverts with data: a revert without any means that gas ran out, which says nothing
+/// @notice Turns raw bytes into a transaction, or names the first thing wrong with them.
+/// @dev Of signed transactions it accepts exactly what Ethereum clients accept: canonical RLP, low s, no unknown types.
+/// A wrong transaction always reverts with data: a revert without any means that gas ran out, which says nothing
 /// about the transaction. Errors of the encoding itself are those of `RLPReader`.
 interface ITransactionDecoder {
     /// @notice There is not a single byte.
     error EmptyTransaction();
-    /// @notice The first byte is neither a list (legacy) nor a type that is run here.
+    /// @notice The first byte is neither a list (legacy) nor a type that runs here.
     error UnsupportedTransactionType(uint8 transactionType);
     /// @notice The recipient must have 20 bytes, or none for a creation.
     error InvalidRecipientLength(uint256 length);
+    /// @notice A deposit's source hash must have 32 bytes.
+    error InvalidSourceHashLength(uint256 length);
+    /// @notice A deposit's sender must have 20 bytes.
+    error InvalidSenderLength(uint256 length);
     /// @notice The nonce can't be raised any more (EIP-2681).
     error NonceTooLarge(uint256 nonce);
     /// @notice The tip would exceed what the sender pays in all (EIP-1559).
@@ -67,7 +77,29 @@ interface ITransactionDecoder {
     /// @notice No public key gives this signature: `r` is not on the curve.
     error UnrecoverableSender(bytes32 signingHash, uint8 v, uint256 r, uint256 s);
 
-    /// @notice Decodes and checks a raw signed transaction and recovers who signed it.
-    /// @param raw As in `eth_sendRawTransaction`.
+    /// @notice Decodes a raw transaction and recovers who signed it, or reads who deposits.
+    /// @dev Says nothing about who may bring it: a deposit's bytes are worth nothing unless L1 made them.
+    /// @param raw As in `eth_sendRawTransaction`; or a deposit: 0x7e and the RLP list of sourceHash, from, to, mint, value,
+    /// gasLimit, data.
     function decode(bytes calldata raw) external pure returns (DecodedTransaction memory transaction);
+
+    /// @notice Decodes and checks all that holds in every block: sizes, gas limit, intrinsic gas. The errors beyond the
+    /// decoder's are those of `IExecutionManager`.
+    /// @param maxTransactionGas OVM gas units.
+    /// @return transaction What `decode` gives.
+    /// @return intrinsicGas OVM gas units, at most the gas limit.
+    function decodeWithin(bytes calldata raw, uint256 maxTransactionGas)
+        external
+        pure
+        returns (DecodedTransaction memory transaction, uint256 intrinsicGas);
+
+    /// @notice Decodes and checks all that needs no state: `decodeWithin`, and what the transaction promises against the
+    /// block. The errors beyond the decoder's are those of `IExecutionManager`.
+    /// @return transaction What `decode` gives.
+    /// @return price Wei per gas that the sender pays; zero for a deposit.
+    /// @return intrinsicGas OVM gas units, at most the gas limit.
+    function check(BlockContext calldata context, bytes calldata raw, uint256 maxTransactionGas)
+        external
+        pure
+        returns (DecodedTransaction memory transaction, uint256 price, uint256 intrinsicGas);
 }

@@ -24,7 +24,8 @@ interface IWETH {
     function symbol() external view returns (string memory);
     function decimals() external view returns (uint8);
 
-    /// @notice All ETH on L2, in wei. Stands in storage slot 0, which genesis sets.
+    /// @notice All ETH on L2, in wei: 2^110 less what the reserve (the message passer's balance) holds. Deposits raise it
+    /// and withdrawals lower it.
     function totalSupply() external view returns (uint256);
     function balanceOf(address account) external view returns (uint256);
     function allowance(address owner, address spender) external view returns (uint256);

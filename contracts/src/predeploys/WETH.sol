@@ -8,6 +8,10 @@ import {IWETH} from "../interfaces/IWETH.sol";
 /// @dev Runtime: L2, at 0x4200000000000000000000000000000000000006. It keeps no balances: it asks the ledger.
 contract WETH is IWETH {
     address private constant LEDGER = 0x4200000000000000000000000000000000000Fff;
+    /// @dev The message passer, which holds all ETH that is not on L2.
+    address private constant RESERVE = 0x4200000000000000000000000000000000000016;
+    /// @dev Wei on L2 and in the reserve together, from genesis on: nothing makes or destroys ETH.
+    uint256 private constant ETH_CAP = 2 ** 110;
 
     /// @inheritdoc IWETH
     string public constant name = "Wrapped Ether";
@@ -17,11 +21,7 @@ contract WETH is IWETH {
     uint8 public constant decimals = 18;
 
     /// @inheritdoc IWETH
-    /// @dev Slot 0. There is no constructor on L2: genesis writes the sum of all balances here.
-    uint256 public totalSupply;
-
-    /// @inheritdoc IWETH
-    /// @dev Slot 1.
+    /// @dev Slot 0, the only state.
     mapping(address owner => mapping(address spender => uint256 wad)) public allowance;
 
     receive() external payable {
@@ -31,6 +31,11 @@ contract WETH is IWETH {
     /// @dev As in WETH9, a call that names no function is a deposit.
     fallback() external payable {
         deposit();
+    }
+
+    /// @inheritdoc IWETH
+    function totalSupply() external view returns (uint256) {
+        return ETH_CAP - RESERVE.balance;
     }
 
     /// @inheritdoc IWETH

@@ -8,6 +8,7 @@ const Uint = Schema.NonNegativeBigInt
 export const InvalidReason = Schema.Union(
   Schema.TaggedStruct("NonceTooLow", { sender: Address, expected: Uint, actual: Uint }),
   Schema.TaggedStruct("NonceTooHigh", { sender: Address, expected: Uint, actual: Uint }),
+  /** `sender` can't pay; it is the reserve if it is a deposit's mint that can't be paid. */
   Schema.TaggedStruct("InsufficientFunds", { sender: Address, required: Uint, available: Uint }),
   Schema.TaggedStruct("SenderNotEOA", { sender: Address }),
   Schema.TaggedStruct("FeeCapTooLow", { maxFeePerGas: Uint, baseFeePerGas: Uint }),
@@ -16,7 +17,7 @@ export const InvalidReason = Schema.Union(
   Schema.TaggedStruct("InitCodeTooLarge", { size: Uint, limit: Uint }),
   Schema.TaggedStruct("TransactionTooLarge", { size: Uint, limit: Uint }),
   Schema.TaggedStruct("WrongChainId", { expected: Uint, actual: Uint }),
-  /** The bytes are no signed transaction; `error` names the decoder's error and its values. */
+  /** The bytes are no transaction; `error` names the decoder's error and its values. */
   Schema.TaggedStruct("Malformed", { error: Schema.String })
 )
 export type InvalidReason = typeof InvalidReason.Type

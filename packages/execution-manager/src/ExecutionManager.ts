@@ -11,7 +11,7 @@ export interface TransactionRun {
   /** Changed in place if the transaction is valid; the caller ends the transaction and flushes. */
   readonly state: State
   readonly context: BlockContext
-  /** As in `eth_sendRawTransaction`. */
+  /** As in `eth_sendRawTransaction`; or a deposit, as the Inbox made it. */
   readonly transaction: Uint8Array
   /** 0-based place in the block; part of the internal transaction hash. */
   readonly indexInBlock?: number | undefined
@@ -47,7 +47,10 @@ export interface CallResult {
 export class ExecutionManager extends Context.Tag("@ovm/execution-manager/ExecutionManager")<
   ExecutionManager,
   {
-    /** Runs a raw signed transaction. An invalid one leaves the state as it was. */
+    /**
+     * Runs a raw transaction, signed or deposited. An invalid one leaves the state as it was. It
+     * believes any deposit: only those of the Inbox may get here.
+     */
     readonly executeTransaction: (
       run: TransactionRun
     ) => Effect.Effect<TransactionResult, InvalidTransaction | ExecutionFault>

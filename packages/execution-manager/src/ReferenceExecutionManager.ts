@@ -10,13 +10,14 @@ import {
   parseAbiParameters
 } from "viem"
 import type { BlockContext } from "@ovm/protocol/BlockContext"
+import * as DepositTransaction from "@ovm/protocol/DepositTransaction"
 import type { Log } from "@ovm/protocol/Execution"
 import * as GasSchedule from "@ovm/protocol/generated/GasSchedule"
 import { internalTransactionHash } from "@ovm/protocol/InternalTransaction"
 import { type Address, ZERO_ADDRESS } from "@ovm/protocol/Primitives"
 import { recoverSender } from "@ovm/protocol/Signature"
 import * as Transaction from "@ovm/protocol/Transaction"
-import type { State } from "@ovm/state-manager/State"
+import { attempt, type State } from "@ovm/state-manager/State"
 import * as CodeRegistry from "./CodeRegistry.ts"
 import { Engine, type EngineListener, type EngineLog, type EngineOutcome } from "./Engine.ts"
 import * as EthereumJsEngine from "./EthereumJsEngine.ts"
@@ -113,7 +114,8 @@ const make = ({ callGasScale, maxTransactionGas }: Options) =>
       transaction
     }: TransactionRun) {
       const calldata = ManagerAbi.encodeExecuteTransaction(context, transaction)
-      const outermost = tracer === undefined ? undefined : transactionFrame(transaction)
+      const outermost =
+        tracer === undefined ? undefined : yield* transactionFrame(transaction, state)
       const recorder = OperationTrail.recorder(MANAGER)
       const outcome = yield* run({
         state,
@@ -226,25 +228,37 @@ const callFrame = (call: CallRun): FrameStart => ({
   input: bytesToHex(call.data)
 })
 
-/** The outermost frame, read from the transaction itself; none if it is malformed. */
-const transactionFrame = (raw: Uint8Array): FrameStart | undefined => {
+/** The outermost frame, read from the transaction and, for a deposit, its sender's nonce; none if it is malformed. */
+const transactionFrame = Effect.fnUntraced(function* (raw: Uint8Array, state: State) {
+  if (DepositTransaction.isDeposit(raw)) {
+    const deposit = Either.getOrUndefined(DepositTransaction.decode(raw))
+    if (deposit === undefined) return undefined
+    const account = yield* attempt(() => state.getAccount(deposit.from)).pipe(
+      Effect.mapError(
+        (cause) => new ExecutionFault({ reason: cause.message, revertData: "0x", cause })
+      )
+    )
+    return outermostFrame(deposit, deposit.from, account?.nonce ?? 0n)
+  }
   const transaction = Either.getOrUndefined(Transaction.decode(raw))
   if (transaction === undefined) return undefined
   const sender = Either.getOrUndefined(recoverSender(transaction))
-  if (sender === undefined) return undefined
-  const creates = transaction.to === undefined
-  return {
-    type: creates ? "CREATE" : "CALL",
-    caller: sender,
-    address: creates
-      ? lower(getContractAddress({ from: sender, nonce: transaction.nonce }))
-      : transaction.to,
-    codeAddress: transaction.to,
-    value: transaction.value,
-    gas: transaction.gasLimit,
-    input: bytesToHex(transaction.data)
-  }
-}
+  return sender === undefined ? undefined : outermostFrame(transaction, sender, transaction.nonce)
+})
+
+const outermostFrame = (
+  { data, gasLimit, to, value }: Transaction.Transaction | DepositTransaction.DepositTransaction,
+  from: Address,
+  nonce: bigint
+): FrameStart => ({
+  type: to === undefined ? "CREATE" : "CALL",
+  caller: from,
+  address: to ?? lower(getContractAddress({ from, nonce })),
+  codeAddress: to,
+  value,
+  gas: gasLimit,
+  input: bytesToHex(data)
+})
 
 const listenerFor = (tracer: Tracer | undefined, outermost: FrameStart | undefined) => {
   if (tracer === undefined || outermost === undefined) return undefined

@@ -2,7 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import * as contracts from "@ovm/contracts"
 import type { BlockContext } from "@ovm/protocol/BlockContext"
-import { LEDGER, WETH } from "@ovm/protocol/Predeploys"
+import { ETH_CAP, LEDGER, MESSAGE_PASSER, WETH } from "@ovm/protocol/Predeploys"
 import { type Address, type Hex, ZERO_ADDRESS, ZERO_HASH } from "@ovm/protocol/Primitives"
 import type { State } from "@ovm/state-manager/State"
 import { layerMemory, StateManager } from "@ovm/state-manager/StateManager"
@@ -178,7 +178,7 @@ it.effect("withdraws by calling the owner with value and the gas of a plain tran
   }).pipe(Effect.provide(services))
 )
 
-it.effect("has WETH9's name, and a supply that genesis sets in slot 0", () =>
+it.effect("has WETH9's name, and all ETH that is not in the reserve as its supply", () =>
   Effect.gen(function* () {
     const { call, state } = yield* setUp
     const read = (functionName: "name" | "symbol" | "decimals" | "totalSupply") =>
@@ -190,8 +190,11 @@ it.effect("has WETH9's name, and a supply that genesis sets in slot 0", () =>
     expect(yield* read("name")).toBe(text("Wrapped Ether"))
     expect(yield* read("symbol")).toBe(text("WETH"))
     expect(yield* read("decimals")).toBe(uint256(18n))
-    yield* Effect.promise(() => state.setStorage(WETH, ZERO_HASH, uint256(5_000n)))
-    expect(yield* read("totalSupply")).toBe(uint256(5_000n))
+    for (const supply of [0n, 5_000n, ETH_CAP]) {
+      const balance = ETH_CAP - supply
+      yield* Effect.promise(() => state.setAccount(MESSAGE_PASSER, { nonce: 1n, balance }))
+      expect(yield* read("totalSupply")).toBe(uint256(supply))
+    }
   }).pipe(Effect.provide(services))
 )
 

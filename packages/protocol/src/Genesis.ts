@@ -5,7 +5,7 @@ import type { BlockContext } from "./BlockContext.ts"
 import { L1Origin } from "./BlockContext.ts"
 import * as Block from "./Block.ts"
 import { EMPTY_BLOOM } from "./Bloom.ts"
-import { HISTORY_STORAGE } from "./Predeploys.ts"
+import { ETH_CAP, HISTORY_STORAGE, MESSAGE_PASSER } from "./Predeploys.ts"
 import { Address, Hash32, Hex, ZERO_ADDRESS, ZERO_HASH } from "./Primitives.ts"
 
 export const GenesisAccount = Schema.Struct({
@@ -79,7 +79,33 @@ export const STANDARD_PREDEPLOYS: Readonly<Record<Address, Hex>> = {
 export const DEFAULT_GAS_LIMIT = 30_000_000n
 export const DEFAULT_BASE_FEE_PER_GAS = 1_000_000_000n
 
-/** A genesis with the usual settings where `options` names none. */
+/** The allocations hold more ETH than there is. Recover by allocating less. */
+export class AllocationsExceedCap extends Schema.TaggedError<AllocationsExceedCap>()(
+  "AllocationsExceedCap",
+  { allocated: Schema.NonNegativeBigInt, cap: Schema.NonNegativeBigInt }
+) {
+  override get message() {
+    return `Expected genesis to allocate at most ${this.cap} wei, found ${this.allocated}.`
+  }
+}
+
+/**
+ * Wei that the reserve starts with: all that these accounts don't have. Nothing on L2 makes or
+ * destroys ETH, so deposits come out of the reserve and withdrawals go into it.
+ */
+export const reserveFor = (accounts: Iterable<Pick<GenesisAccount, "address" | "balance">>) => {
+  let allocated = 0n
+  for (const { address, balance } of accounts) {
+    if (address !== MESSAGE_PASSER) allocated += balance
+  }
+  if (allocated > ETH_CAP) throw new AllocationsExceedCap({ allocated, cap: ETH_CAP })
+  return ETH_CAP - allocated
+}
+
+/**
+ * A genesis with the usual settings where `options` names none. The reserve gets all ETH that is
+ * not allocated, whatever balance `options` gives it.
+ */
 export const make = (options: GenesisOptions): Genesis => {
   const accounts = new Map<Address, GenesisAccount>()
   const predeploys = { ...STANDARD_PREDEPLOYS, ...options.predeploys }
@@ -92,6 +118,8 @@ export const make = (options: GenesisOptions): Genesis => {
     const code = predeploy === undefined ? {} : { nonce: 1n, code: predeploy }
     accounts.set(address, accountOf(address, { ...code, ...allocation }))
   }
+  const passer = accounts.get(MESSAGE_PASSER) ?? accountOf(MESSAGE_PASSER, {})
+  accounts.set(MESSAGE_PASSER, { ...passer, balance: reserveFor(accounts.values()) })
   return {
     chainId: options.chainId,
     timestamp: options.timestamp ?? 0n,

@@ -1,11 +1,12 @@
-/** What a transaction costs before anything of it runs. ExecutionManager.sol computes the same. */
+/** What a transaction costs before anything of it runs. IntrinsicGas.sol computes the same. */
+import { type DepositTransaction, TYPE as DEPOSIT } from "./DepositTransaction.ts"
 import * as GasSchedule from "./generated/GasSchedule.ts"
 import { accessListOf, type Transaction } from "./Transaction.ts"
 
 /** OVM gas units; a transaction with a lower gas limit is invalid. */
-export const intrinsicGas = (transaction: Transaction): bigint => {
+export const intrinsicGas = (transaction: Transaction | DepositTransaction): bigint => {
   const { data, to } = transaction
-  const accessList = accessListOf(transaction)
+  const accessList = transaction.type === DEPOSIT ? [] : accessListOf(transaction)
   const zeros = data.reduce((count, byte) => (byte === 0 ? count + 1 : count), 0)
   const keys = accessList.reduce((count, { storageKeys }) => count + storageKeys.length, 0)
   const creation =

@@ -5,7 +5,8 @@ import * as Bloom from "./Bloom.ts"
 import { Log } from "./Execution.ts"
 import * as Rlp from "./Rlp.ts"
 
-export const TransactionType = Schema.Literal(0, 1, 2)
+/** Legacy, EIP-2930, EIP-1559, or a deposit (0x7e). */
+export const TransactionType = Schema.Literal(0, 1, 2, 0x7e)
 export type TransactionType = typeof TransactionType.Type
 
 export const Receipt = Schema.Struct({
@@ -28,6 +29,12 @@ export class MalformedReceipt extends Schema.TaggedError<MalformedReceipt>()("Ma
   override get message() {
     return `malformed receipt: expected ${this.field} to be ${this.expected}, found ${this.found}`
   }
+}
+
+/** The type of a raw transaction or receipt: its first byte, or legacy if that starts a list. */
+export const typeOf = (raw: Uint8Array): TransactionType => {
+  const first = raw[0]
+  return first === 1 || first === 2 || first === 0x7e ? first : 0
 }
 
 export const make = (options: {
@@ -68,8 +75,7 @@ export const encodeLogs = (logs: ReadonlyArray<Log>): Rlp.RlpItem =>
 export const decode = (
   bytes: Uint8Array
 ): Either.Either<Receipt, Rlp.MalformedRlp | MalformedReceipt> => {
-  const prefix = bytes[0] ?? 0
-  const type = prefix === 1 || prefix === 2 ? prefix : 0
+  const type = typeOf(bytes)
   return Either.flatMap(Rlp.decode(type === 0 ? bytes : bytes.subarray(1)), (item) =>
     Either.gen(function* () {
       const [status, gas, bloom, logs] = yield* list("receipt", item, 4)

@@ -3,7 +3,18 @@
  * Legacy (before and after EIP-155), EIP-2930 and EIP-1559.
  */
 import { BigInt as BigIntMath, Either, Schema } from "effect"
-import { bytesToBigInt, bytesToHex, hexToBytes, keccak256 } from "viem"
+import { hexToBytes, keccak256 } from "viem"
+import {
+  attempt,
+  bytesOf,
+  exactly,
+  fixedBytes,
+  listOf,
+  malformed,
+  MalformedTransaction,
+  recipient,
+  uint
+} from "./internal/TransactionFields.ts"
 import type { Address, Hash32 } from "./Primitives.ts"
 import * as Rlp from "./Rlp.ts"
 
@@ -59,15 +70,7 @@ export interface FeeMarketTransaction extends TransactionFields {
 
 export type Transaction = LegacyTransaction | AccessListTransaction | FeeMarketTransaction
 
-/** A field is not what its transaction type allows. Recover by signing and encoding again. */
-export class MalformedTransaction extends Schema.TaggedError<MalformedTransaction>()(
-  "MalformedTransaction",
-  { field: Schema.String, expected: Schema.String, found: Schema.String }
-) {
-  override get message() {
-    return `malformed transaction: expected ${this.field} to be ${this.expected}, found ${this.found}`
-  }
-}
+export { MalformedTransaction }
 
 /** The type byte names no type that runs here. Recover by signing a transaction of type 0, 1 or 2. */
 export class UnsupportedTransactionType extends Schema.TaggedError<UnsupportedTransactionType>()(
@@ -132,23 +135,6 @@ export const effectiveTip = (transaction: Transaction, baseFeePerGas: bigint): b
 export const accessListOf = (transaction: Transaction): AccessList =>
   transaction.type === 0 ? [] : transaction.accessList
 
-const malformed = (field: string, expected: string, found: string) =>
-  new MalformedTransaction({ field, expected, found })
-
-// Readers below throw MalformedTransaction and are called through `attempt` alone: a transaction
-// has a dozen fields, and a chain of Eithers would hide them.
-const attempt = <A>(
-  item: Rlp.RlpItem,
-  read: (fields: ReadonlyArray<Rlp.RlpItem>) => A
-): Either.Either<A, MalformedTransaction> =>
-  Either.try({
-    try: () => read(listOf("transaction", item)),
-    catch: (cause) => {
-      if (cause instanceof MalformedTransaction) return cause
-      throw cause
-    }
-  })
-
 const readLegacy = (fields: ReadonlyArray<Rlp.RlpItem>): LegacyTransaction => {
   const [nonce, gasPrice, gasLimit, to, value, data, v, r, s] = exactly(fields, 9)
   const { chainId, yParity } = readV(uint("v", v, 256))
@@ -203,42 +189,6 @@ const readFeeMarket = (fields: ReadonlyArray<Rlp.RlpItem>): FeeMarketTransaction
     signature: readSignature(parity, r, s)
   }
 }
-
-const exactly = (fields: ReadonlyArray<Rlp.RlpItem>, count: number): ReadonlyArray<Rlp.RlpItem> => {
-  if (fields.length !== count) throw malformed("field count", `${count}`, `${fields.length}`)
-  return fields
-}
-
-const listOf = (field: string, item: Rlp.RlpItem | undefined): ReadonlyArray<Rlp.RlpItem> => {
-  if (item === undefined || item instanceof Uint8Array) {
-    throw malformed(field, "a list", "a byte string")
-  }
-  return item
-}
-
-const bytesOf = (field: string, item: Rlp.RlpItem | undefined): Uint8Array => {
-  if (!(item instanceof Uint8Array)) throw malformed(field, "a byte string", "a list")
-  return item
-}
-
-const fixedBytes = (field: string, item: Rlp.RlpItem | undefined, size: number) => {
-  const bytes = bytesOf(field, item)
-  if (bytes.length !== size) throw malformed(field, `${size} bytes`, `${bytes.length} bytes`)
-  return bytesToHex(bytes)
-}
-
-const uint = (field: string, item: Rlp.RlpItem | undefined, bits: number): bigint => {
-  const bytes = bytesOf(field, item)
-  if (bytes.length > bits / 8) {
-    throw malformed(field, `at most ${bits} bits`, `${bytes.length * 8} bits`)
-  }
-  if (bytes.length === 0) return 0n
-  if (bytes[0] === 0) throw malformed(field, "an integer without leading zeros", bytesToHex(bytes))
-  return bytesToBigInt(bytes)
-}
-
-const recipient = (item: Rlp.RlpItem | undefined): Address | undefined =>
-  bytesOf("to", item).length === 0 ? undefined : fixedBytes("to", item, 20)
 
 const readAccessList = (item: Rlp.RlpItem | undefined): AccessList =>
   listOf("accessList", item).map((entry) => {

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { keccak256 } from "viem"
 import * as Block from "../src/Block.ts"
 import * as Genesis from "../src/Genesis.ts"
-import { HISTORY_STORAGE, WETH } from "../src/Predeploys.ts"
+import { ETH_CAP, HISTORY_STORAGE, MESSAGE_PASSER, WETH } from "../src/Predeploys.ts"
 
 const ALICE = `0x${"a1".repeat(20)}` as const
 const SLOT = `0x${"00".repeat(31)}01` as const
@@ -17,7 +17,7 @@ describe("Genesis", () => {
     })
     const addresses = genesis.accounts.map(({ address }) => address)
     assert.deepStrictEqual(addresses, [...addresses].sort())
-    assert.lengthOf(addresses, 6)
+    assert.lengthOf(addresses, 7)
   })
 
   it("starts contracts at nonce 1, and lets an allocation add balance and storage to them", () => {
@@ -38,6 +38,36 @@ describe("Genesis", () => {
     )
   })
 
+  it("keeps all ETH that is not allocated in the reserve, whatever else stands there", () => {
+    const allocations = { [ALICE]: { balance: 5n }, [WETH]: { balance: 3n } }
+    const plain = Genesis.make({ chainId: 1n, allocations })
+    const coded = Genesis.make({
+      chainId: 1n,
+      allocations: {
+        ...allocations,
+        [MESSAGE_PASSER]: { balance: 7n, storage: { [SLOT]: SLOT } }
+      },
+      predeploys: { [MESSAGE_PASSER]: "0x6001" }
+    })
+    const reserveOf = ({ accounts }: Genesis.Genesis) =>
+      accounts.find(({ address }) => address === MESSAGE_PASSER)
+    assert.deepInclude(reserveOf(plain), { balance: ETH_CAP - 8n, nonce: 0n, code: "0x" })
+    assert.deepInclude(reserveOf(coded), { balance: ETH_CAP - 8n, nonce: 1n, code: "0x6001" })
+    assert.deepStrictEqual(reserveOf(coded)?.storage, [{ slot: SLOT, value: SLOT }])
+    for (const { accounts } of [plain, coded]) {
+      const supply = accounts.reduce((sum, { balance }) => sum + balance, 0n)
+      assert.strictEqual(supply, ETH_CAP)
+    }
+  })
+
+  it("allocates all ETH that there is, and no wei more", () => {
+    const give = (balance: bigint) =>
+      Genesis.make({ chainId: 1n, allocations: { [ALICE]: { balance } } })
+    const reserve = give(ETH_CAP).accounts.find(({ address }) => address === MESSAGE_PASSER)
+    assert.strictEqual(reserve?.balance, 0n)
+    assert.throws(() => give(ETH_CAP + 1n), Genesis.AllocationsExceedCap)
+  })
+
   it("has the deployment proxies with the code they have on Ethereum", () => {
     const { accounts } = Genesis.make({ chainId: 1n })
     for (const proxy of [Genesis.CREATE2_DEPLOYER, Genesis.SAFE_SINGLETON_FACTORY]) {
@@ -56,7 +86,7 @@ describe("Genesis", () => {
   })
 
   it("survives its stored form", () => {
-    const genesis = Genesis.make({ chainId: 7n, allocations: { [ALICE]: { balance: 2n ** 200n } } })
+    const genesis = Genesis.make({ chainId: 7n, allocations: { [ALICE]: { balance: 2n ** 100n } } })
     const stored = JSON.parse(JSON.stringify(Schema.encodeSync(Genesis.Genesis)(genesis)))
     assert.deepStrictEqual(Schema.decodeUnknownSync(Genesis.Genesis)(stored), genesis)
   })

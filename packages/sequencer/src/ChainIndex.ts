@@ -124,15 +124,9 @@ const fromEvent = (event: TransactionExecuted, cumulativeGasUsed: bigint) => ({
   contractAddress: Option.fromNullable(event.contractAddress),
   stateRoot: event.stateRoot,
   receipt: Receipt.make({
-    type: typeOf(event.raw),
+    type: Receipt.typeOf(event.raw),
     success: event.success,
     cumulativeGasUsed,
     logs: event.logs
   })
 })
-
-/** The first byte is the type, or starts the list of a legacy transaction. */
-const typeOf = (raw: Uint8Array): Receipt.TransactionType => {
-  const first = raw[0]
-  return first === 1 || first === 2 ? first : 0
-}
