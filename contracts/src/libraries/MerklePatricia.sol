@@ -138,19 +138,11 @@ library MerklePatricia {
             uint256 nodeEnd = node.pointer + node.length;
             (bool isList, uint256 cursor, uint256 end, uint256 itemEnd) = _item(node.pointer, nodeEnd);
             if (!isList || itemEnd != nodeEnd) revert MalformedNode(index);
-            if (depth == KEY_NIBBLES) revert MalformedNode(index);
-            // Where the wanted child would start, if this is a branch, and where the second item does.
-            uint256 wanted = (uint256(key) >> (252 - 4 * depth)) & 0xf;
-            uint256 child;
-            uint256 second;
             uint256 first = cursor;
-            uint256 count;
-            for (; cursor < end; count++) {
-                if (count == 1) second = cursor;
-                if (count == wanted) child = cursor;
-                cursor = _skip(cursor, end);
-            }
+            (uint256 count, uint256 second, uint256 child) =
+                _survey(cursor, end, (uint256(key) >> (252 - 4 * depth)) & 0xf);
             if (count == 17) {
+                if (depth == KEY_NIBBLES) revert MalformedNode(index);
                 ended = _child(index, child, end, next);
                 return (false, ended, next, depth + 1);
             }
@@ -258,16 +250,39 @@ library MerklePatricia {
         }
     }
 
-    /// @dev Steps over the item at `cursor`. The two kinds that fill a branch are told without reading further.
-    function _skip(uint256 cursor, uint256 end) private pure returns (uint256 next) {
-        uint256 prefix;
-        assembly ("memory-safe") {
-            prefix := byte(0, mload(cursor))
-        }
+    /// @dev Steps over all items from `cursor` to `end`.
+    /// @return count How many there are.
+    /// @return second Where the second one starts.
+    /// @return child Where the one with index `wanted` starts.
+    function _survey(uint256 cursor, uint256 end, uint256 wanted)
+        private
+        pure
+        returns (uint256 count, uint256 second, uint256 child)
+    {
         unchecked {
-            next = prefix == 0xa0 ? cursor + 33 : prefix == 0x80 ? cursor + 1 : 0;
-            if (next == 0) (,,, next) = _item(cursor, end);
-            else if (next > end) revert MalformedRlp();
+            while (cursor < end) {
+                if (count == wanted) child = cursor;
+                if (count == 1) second = cursor;
+                uint256 plain;
+                // The two kinds that fill a branch, a hash and nothing, are told without reading further. It is half of all
+                // work on a proof, and the optimizer finds no loop as short.
+                assembly ("memory-safe") {
+                    for {} lt(cursor, end) {} {
+                        let prefix := byte(0, mload(cursor))
+                        plain := or(mul(33, eq(prefix, 0xa0)), eq(prefix, 0x80))
+                        if iszero(plain) { break }
+                        cursor := add(cursor, plain)
+                        count := add(count, 1)
+                        if eq(count, wanted) { child := cursor }
+                        if eq(count, 1) { second := cursor }
+                    }
+                }
+                if (plain == 0) {
+                    (,,, cursor) = _item(cursor, end);
+                    count++;
+                }
+            }
+            if (cursor != end) revert MalformedRlp();
         }
     }
 
