@@ -19,6 +19,20 @@ library RLPWriter {
         return abi.encodePacked(uint8(0x80 + digits.length), digits);
     }
 
+    /// @notice A byte string; one byte below 0x80 stands for itself.
+    function encodeBytes(bytes memory value) internal pure returns (bytes memory) {
+        uint256 length = value.length;
+        if (length == 1 && uint8(value[0]) < 0x80) return value;
+        if (length <= 55) return abi.encodePacked(uint8(0x80 + length), value);
+        bytes memory digits = _trim(length);
+        return abi.encodePacked(uint8(0xb7 + digits.length), digits, value);
+    }
+
+    /// @notice An address as a byte string of 20 bytes.
+    function encodeAddress(address value) internal pure returns (bytes memory) {
+        return abi.encodePacked(uint8(0x94), value);
+    }
+
     /// @dev The bytes of `value` without leading zeros.
     function _trim(uint256 value) private pure returns (bytes memory digits) {
         uint256 length;
