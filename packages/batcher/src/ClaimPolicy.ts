@@ -13,8 +13,10 @@ export const defaultPolicy: ProposalPolicy = { confirmations: 1n, minIntervalSec
 
 /** L1 as the proposer sees it. */
 export interface Situation {
-  /** All claims that stand, by index from 0, the genesis claim. */
+  /** The claims that stand, none defeated, from the genesis claim on. */
   readonly claims: ReadonlyArray<Claim>
+  /** Index of the next claim: those that fell count too. */
+  readonly nextIndex: bigint
   readonly l1HeadNumber: bigint
   /** Seconds since the Unix epoch, of L1's newest block. */
   readonly l1HeadTimestamp: bigint
@@ -59,7 +61,7 @@ export const nextStep = (situation: Situation, policy: ProposalPolicy): Step => 
   ) {
     return { _tag: "Wait", reason: "tooSoon" }
   }
-  return { _tag: "Propose", index: (last?.index ?? 0n) + 1n, head }
+  return { _tag: "Propose", index: situation.nextIndex, head }
 }
 
 /** Whether a claim says what was derived. */

@@ -43,6 +43,7 @@ const policy = { confirmations: 2n, minIntervalSeconds: 60n }
 
 const situation = (change: Partial<Situation>): Situation => ({
   claims: [genesis],
+  nextIndex: 1n,
   l1HeadNumber: 100n,
   l1HeadTimestamp: 500n,
   head: headAfter(2),
@@ -58,6 +59,11 @@ describe("the proposer", () => {
       index: 1n,
       head: headAfter(2)
     })
+  })
+
+  it("gives no index twice: those of defeated claims are gone", () => {
+    const step = nextStep(situation({ nextIndex: 7n }), policy)
+    assert.deepStrictEqual(step, { _tag: "Propose", index: 7n, head: headAfter(2) })
   })
 
   it("has nothing to claim before there is a batch, or behind the last one", () => {

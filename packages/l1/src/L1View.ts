@@ -383,11 +383,11 @@ const changeClaim = (before: Contents, index: bigint, change: Partial<Claim>): C
   claims: HashMap.modify(before.claims, index, (found) => ({ ...found, ...change }))
 })
 
-/** A claim falls with everything built on it; the next proposal takes its index. */
+/** A claim falls with everything built on it: all that came after it. Indexes are not used again. */
 const defeatFrom = (before: Contents, index: bigint): Contents => {
   let claims = before.claims
   for (let at = index; at < before.claimCount; at++) {
     claims = HashMap.modify(claims, at, (found) => ({ ...found, status: "defeated" }))
   }
-  return { ...before, claims, claimCount: index }
+  return { ...before, claims }
 }
