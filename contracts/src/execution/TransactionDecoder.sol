@@ -29,15 +29,6 @@ contract TransactionDecoder is ITransactionDecoder {
     }
 
     /// @inheritdoc ITransactionDecoder
-    function decodeWithin(bytes calldata raw, uint256 maxTransactionGas)
-        external
-        pure
-        returns (DecodedTransaction memory transaction, uint256 intrinsicGas)
-    {
-        return _decodeWithin(raw, maxTransactionGas);
-    }
-
-    /// @inheritdoc ITransactionDecoder
     function check(BlockContext calldata context, bytes calldata raw, uint256 maxTransactionGas)
         external
         pure
@@ -59,6 +50,7 @@ contract TransactionDecoder is ITransactionDecoder {
         price = context.baseFeePerGas + tip;
     }
 
+    /// @dev Checks what holds in every block.
     function _decodeWithin(bytes calldata raw, uint256 maxTransactionGas)
         private
         pure

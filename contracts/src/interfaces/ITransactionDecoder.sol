@@ -83,18 +83,9 @@ interface ITransactionDecoder {
     /// gasLimit, data.
     function decode(bytes calldata raw) external pure returns (DecodedTransaction memory transaction);
 
-    /// @notice Decodes and checks all that holds in every block: sizes, gas limit, intrinsic gas. The errors beyond the
-    /// decoder's are those of `IExecutionManager`.
-    /// @param maxTransactionGas OVM gas units.
-    /// @return transaction What `decode` gives.
-    /// @return intrinsicGas OVM gas units, at most the gas limit.
-    function decodeWithin(bytes calldata raw, uint256 maxTransactionGas)
-        external
-        pure
-        returns (DecodedTransaction memory transaction, uint256 intrinsicGas);
-
-    /// @notice Decodes and checks all that needs no state: `decodeWithin`, and what the transaction promises against the
+    /// @notice Decodes and checks all that needs no state: sizes, gas, and what the transaction promises against the
     /// block. The errors beyond the decoder's are those of `IExecutionManager`.
+    /// @param maxTransactionGas OVM gas units.
     /// @return transaction What `decode` gives.
     /// @return price Wei per gas that the sender pays; zero for a deposit.
     /// @return intrinsicGas OVM gas units, at most the gas limit.

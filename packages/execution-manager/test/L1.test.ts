@@ -7,6 +7,7 @@ import { createRequire } from "node:module"
 import { expect, it } from "@effect/vitest"
 import { BasicAttentionToken } from "@ovm/contracts"
 import * as BytecodeFile from "@ovm/protocol/BytecodeFile"
+import { ALIAS_OFFSET, ETH_CAP, MESSAGE_PASSER } from "@ovm/protocol/Predeploys"
 import { type Address, type Hex, ZERO_ADDRESS } from "@ovm/protocol/Primitives"
 import { Effect, Either } from "effect"
 import {
@@ -17,7 +18,9 @@ import {
   parseAbi,
   parseEther
 } from "viem"
+import { asm, deploying } from "./support/Assemble.ts"
 import { type Allocation, onBothLayers } from "./support/BothLayers.ts"
+import { deposited, type DepositFields } from "./support/Deposits.ts"
 import {
   CONTRACTS,
   FRAMES,
@@ -26,6 +29,7 @@ import {
   largePayloads,
   READS
 } from "./support/Programs.ts"
+import { addressOf } from "./support/World.ts"
 
 const RECIPIENT: Address = `0x${"99".repeat(20)}`
 const DEADLINE = 2_000n
@@ -225,6 +229,51 @@ it.scopedLive(
           expect(success, name).toBe(true)
         }
       })
+    )
+  },
+  120_000
+)
+
+it.scopedLive(
+  "deposits mint, run, fail and create on L1 as on L2",
+  () => {
+    const [witness, reverter] = [addressOf(0xb9), addressOf(0xb7)]
+    const alias = numberToHex(BigInt(CALLEE) + ALIAS_OFFSET, { size: 20 })
+    const genesis: ReadonlyArray<Allocation> = [
+      { address: MESSAGE_PASSER, balance: ETH_CAP - parseEther("1000") - 7n },
+      { address: CALLEE, balance: 7n, code: "0x60015f55" },
+      {
+        address: witness,
+        balance: 0n,
+        code: bytesToHex(asm("CALLER 0 SSTORE GASPRICE 1 SSTORE CALLVALUE 2 SSTORE 0 0 LOG0"))
+      },
+      { address: reverter, balance: 0n, code: bytesToHex(asm("1 0 SSTORE 0 0 REVERT")) }
+    ]
+    const mint = 30n
+    return onBothLayers(
+      genesis,
+      (send) =>
+        Effect.gen(function* () {
+          const gasUsedOf = (fields: DepositFields, success: boolean) =>
+            Effect.map(send(deposited(fields)), (result) => {
+              expect(result).toMatchObject({ success, effectiveGasPrice: 0n })
+              return result.gasUsed
+            })
+          yield* gasUsedOf({ to: CALLEE }, true)
+          yield* gasUsedOf({ to: STRANGER, mint, value: mint, gasLimit: 21_000n }, true)
+          const gasUsed = yield* gasUsedOf({ from: alias, to: witness, mint, value: mint }, true)
+          yield* gasUsedOf({ from: alias, to: reverter, mint, value: mint }, false)
+          yield* gasUsedOf({ from: alias, to: witness, mint, value: 1_000n * mint }, false)
+          yield* gasUsedOf({ to: witness, mint, gasLimit: gasUsed - 1n }, false)
+          yield* gasUsedOf({ from: CALLEE, to: STRANGER, mint, value: 7n + mint }, true)
+          for (const value of [mint, 1_000n * mint]) {
+            const data = deploying(asm("1 0 SSTORE"))
+            yield* gasUsedOf({ from: alias, data, mint, value }, value === mint)
+          }
+          const { sender } = yield* send({ to: MESSAGE_PASSER, value: 5n })
+          yield* gasUsedOf({ from: sender, to: MESSAGE_PASSER, mint, value: mint }, true)
+        }),
+      { l1Supplies: [550_000n, 16_000_000n] }
     )
   },
   120_000

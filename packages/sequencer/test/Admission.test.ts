@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as DepositTransaction from "@ovm/protocol/DepositTransaction"
 import * as GasSchedule from "@ovm/protocol/generated/GasSchedule"
 import * as Transaction from "@ovm/protocol/Transaction"
 import { Either } from "effect"
@@ -99,6 +100,22 @@ describe("Admission", () => {
       await fault({ maxPriorityFeePerGas: 0n }),
       /^transaction underpriced: gas tip cap 0, minimum needed 1/
     )
+  })
+
+  it("refuses deposits: only L1 makes them", () => {
+    const deposit = DepositTransaction.encode({
+      type: DepositTransaction.TYPE,
+      sourceHash: `0x${"11".repeat(32)}`,
+      from: `0x${"22".repeat(20)}`,
+      to: `0x${"22".repeat(20)}`,
+      mint: 1n,
+      value: 0n,
+      gasLimit: 21_000n,
+      data: new Uint8Array(0)
+    })
+    const refusal = Either.getOrThrow(Either.flip(checkBytes(deposit, rules)))
+    assert.deepStrictEqual(refusal, new Transaction.UnsupportedTransactionType({ type: 0x7e }))
+    assert.match(refusal.message, /^transaction type not supported/)
   })
 
   it("refuses a tip above the fee cap", async () => {

@@ -54,7 +54,7 @@ export interface Unsigned {
 
 const USER_ALLOCATION: Allocation = { address: USER, balance: parseEther("1000") }
 
-/** Signs and runs on L2, one after the other. */
+/** Signs, if it must, and runs on L2, one after the other. */
 const openL2 = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocation>) {
   const manager = yield* ExecutionManager
   const states = yield* StateManager
@@ -70,19 +70,23 @@ const openL2 = Effect.fnUntraced(function* (allocations: ReadonlyArray<Allocatio
     state.endTransaction()
   })
   let nonce = 0
-  return Effect.fnUntraced(function* (fields: Unsigned) {
-    const signed = yield* Effect.promise(() =>
-      account.signTransaction({
-        type: "eip1559",
-        chainId: 10,
-        nonce: nonce++,
-        gas: 13_000_000n,
-        maxFeePerGas: 10n,
-        maxPriorityFeePerGas: 1n,
-        ...fields
-      })
-    )
-    const raw = hexToBytes(signed)
+  return Effect.fnUntraced(function* (fields: Unsigned | Uint8Array) {
+    const raw =
+      fields instanceof Uint8Array
+        ? fields
+        : hexToBytes(
+            yield* Effect.promise(() =>
+              account.signTransaction({
+                type: "eip1559",
+                chainId: 10,
+                nonce: nonce++,
+                gas: 13_000_000n,
+                maxFeePerGas: 10n,
+                maxPriorityFeePerGas: 1n,
+                ...fields
+              })
+            )
+          )
     const result = yield* manager.executeTransaction({ state, context, transaction: raw })
     return { raw, result, diff: state.endTransaction() }
   })
@@ -93,11 +97,14 @@ type Sent = Effect.Effect.Success<ReturnType<Effect.Effect.Success<ReturnType<ty
 /**
  * Runs `story` on L2, then all its transactions on L1.
  * @param allocations Accounts of genesis, beside the user's.
+ * @param story What is sent: fields for the user to sign, or raw bytes.
  * @param l1Supplies Amounts of L1 gas that each transaction is asked with first, too little ones among them.
  */
 export const onBothLayers = <E>(
   allocations: ReadonlyArray<Allocation>,
-  story: (send: (fields: Unsigned) => Effect.Effect<Sent["result"]>) => Effect.Effect<void, E>,
+  story: (
+    send: (fields: Unsigned | Uint8Array) => Effect.Effect<Sent["result"]>
+  ) => Effect.Effect<void, E>,
   { l1Supplies = [] }: { readonly l1Supplies?: ReadonlyArray<bigint> } = {}
 ) =>
   Effect.gen(function* () {
