@@ -3,6 +3,7 @@ import { EventLog } from "@ovm/event-log/EventLog"
 import * as Devnet from "@ovm/rollup/Devnet"
 import * as Rollup from "@ovm/rollup/Rollup"
 import * as Wallet from "@ovm/rollup/Wallet"
+import * as L1Source from "@ovm/sequencer/L1Source"
 import * as Mempool from "@ovm/sequencer/Mempool"
 import * as Ordering from "@ovm/sequencer/Ordering"
 import * as Sequencer from "@ovm/sequencer/Sequencer"
@@ -24,7 +25,8 @@ const Node = Sequencer.layer({
   genesis: Devnet.genesis({ balances }),
   sealing: { _tag: "Manual" }
 }).pipe(
-  Layer.provide([EventLog.layerMemory, Rollup.layerExecution, Mempool.layerDefault, LeastGasFirst])
+  Layer.provide([Mempool.layerDefault, LeastGasFirst, L1Source.layerNone]),
+  Layer.provide([EventLog.layerMemory, Rollup.layerExecution])
 )
 
 const program = Effect.gen(function* () {

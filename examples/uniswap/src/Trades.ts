@@ -173,6 +173,7 @@ const show = (market: Market, { blockNumber, hash }: ChainTransaction) =>
     const rerun = yield* BlockBuilder.open({
       parentHash: block.header.parentHash,
       context: block.context,
+      queueStart: block.queueStart,
       state: yield* sequencer.stateAt(blockNumber - 1n)
     })
     for (const transaction of block.transactions) {

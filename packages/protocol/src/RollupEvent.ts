@@ -1,6 +1,7 @@
 /**
  * Everything that ever happened on the chain, as past-tense facts. A block is its `BlockOpened`, a
- * `TransactionExecuted` for each transaction in order, and its `BlockSealed`, appended together.
+ * `TransactionExecuted` or `TransactionSkipped` for each of its items in order, and its `BlockSealed`,
+ * appended together.
  */
 import { Schema } from "effect"
 import { BlockHeader } from "./Block.ts"
@@ -18,10 +19,16 @@ export class ChainStarted extends Schema.TaggedClass<ChainStarted>()("v1.ChainSt
   hash: Hash32
 }) {}
 
-/** The sequencer opened a block on top of `parentHash`; its transactions ran in `context`. */
+/**
+ * A block was opened on top of `parentHash`; its transactions ran in `context`. Its first
+ * `queuedCount` items come from L1's queue, from index `queueStart` on.
+ */
 export class BlockOpened extends Schema.TaggedClass<BlockOpened>()("v1.BlockOpened", {
   parentHash: Hash32,
-  context: BlockContext
+  context: BlockContext,
+  /** First queue index that no earlier block has taken. */
+  queueStart: Schema.NonNegativeBigInt,
+  queuedCount: Schema.NonNegativeInt
 }) {}
 
 /**
@@ -48,12 +55,41 @@ export class TransactionExecuted extends Schema.TaggedClass<TransactionExecuted>
   }
 ) {}
 
+/**
+ * What L1 made part of the block could not run, and changed nothing: it is in no trie of the block.
+ * Running it again must fail again.
+ */
+export class TransactionSkipped extends Schema.TaggedClass<TransactionSkipped>()(
+  "v1.TransactionSkipped",
+  {
+    raw: Schema.Uint8ArrayFromSelf,
+    /** Why it is invalid, for people. */
+    reason: Schema.String
+  }
+) {}
+
 /** The block is complete: its header commits to all that happened since it was opened. */
 export class BlockSealed extends Schema.TaggedClass<BlockSealed>()("v1.BlockSealed", {
   hash: Hash32,
   header: BlockHeader,
+  /** Executed ones; those skipped don't count. */
   transactionCount: Schema.NonNegativeInt
 }) {}
 
-export const RollupEvent = Schema.Union(ChainStarted, BlockOpened, TransactionExecuted, BlockSealed)
+/** The blocks above `toNumber` are no longer the chain's; the next block follows that one. */
+export class ChainRolledBack extends Schema.TaggedClass<ChainRolledBack>()("v1.ChainRolledBack", {
+  toNumber: Schema.NonNegativeBigInt,
+  toHash: Hash32,
+  /** What L1 said instead, for people. */
+  reason: Schema.String
+}) {}
+
+export const RollupEvent = Schema.Union(
+  ChainStarted,
+  BlockOpened,
+  TransactionExecuted,
+  TransactionSkipped,
+  BlockSealed,
+  ChainRolledBack
+)
 export type RollupEvent = typeof RollupEvent.Type

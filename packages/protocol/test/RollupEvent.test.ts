@@ -55,7 +55,9 @@ describe("RollupEvent", () => {
       "v1.ChainStarted",
       "v1.BlockOpened",
       "v1.TransactionExecuted",
-      "v1.BlockSealed"
+      "v1.TransactionSkipped",
+      "v1.BlockSealed",
+      "v1.ChainRolledBack"
     ])
   })
 })

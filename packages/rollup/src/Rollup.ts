@@ -8,6 +8,7 @@ import * as SqliteEventLog from "@ovm/event-log/SqliteEventLog"
 import type { EngineFault } from "@ovm/execution-manager/Engine"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import * as ReferenceExecutionManager from "@ovm/execution-manager/ReferenceExecutionManager"
+import * as L1Source from "@ovm/sequencer/L1Source"
 import * as Mempool from "@ovm/sequencer/Mempool"
 import * as Ordering from "@ovm/sequencer/Ordering"
 import * as Sequencer from "@ovm/sequencer/Sequencer"
@@ -41,7 +42,7 @@ export const layer = (
   Sequencer.StartError | EngineFault | OpenError
 > =>
   Sequencer.layer(options).pipe(
-    Layer.provide([Mempool.layerDefault, Ordering.layerByFee]),
+    Layer.provide([Mempool.layerDefault, Ordering.layerByFee, L1Source.layerNone]),
     Layer.provideMerge(layerExecution),
     Layer.provideMerge(
       options.logFile === undefined

@@ -7,10 +7,10 @@ import type { BlockContext } from "@ovm/protocol/BlockContext"
 import * as Genesis from "@ovm/protocol/Genesis"
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
 import * as Receipt from "@ovm/protocol/Receipt"
-import type { ChainStarted, TransactionExecuted } from "@ovm/protocol/RollupEvent"
+import type { ChainRolledBack, ChainStarted, TransactionExecuted } from "@ovm/protocol/RollupEvent"
 import * as Transaction from "@ovm/protocol/Transaction"
 import { Option } from "effect"
-import type { BlockRecord } from "./ChainLog.ts"
+import type { BlockRecord, ChainStep } from "./ChainLog.ts"
 
 export interface ChainTransaction {
   /** The hash that the user knows. */
@@ -35,14 +35,31 @@ export interface ChainTransaction {
   readonly stateRoot: Hash32
 }
 
+/** What stood for a transaction in the block, whether or not it could run. */
+export interface ChainItem {
+  readonly raw: Uint8Array
+  /** Why it could not run; undefined if it ran. */
+  readonly skipped: string | undefined
+}
+
 export interface ChainBlock {
   readonly header: BlockHeader
   readonly hash: Hash32
   readonly context: BlockContext
+  /** First queue index that no earlier block has taken. */
+  readonly queueStart: bigint
+  /** How many of the items, the first ones, come from the queue. */
+  readonly queuedCount: number
+  /** Everything that was tried in the block, in order. */
+  readonly items: ReadonlyArray<ChainItem>
   readonly transactions: ReadonlyArray<ChainTransaction>
 }
 
-/** Grows with the chain; owned by whoever made it. */
+/** First queue index that neither the block nor an earlier one has taken. */
+export const queueEnd = ({ queueStart, queuedCount }: ChainBlock): bigint =>
+  queueStart + BigInt(queuedCount)
+
+/** Grows and shrinks with the chain; owned by whoever made it. */
 export class ChainIndex {
   readonly #blocks: Array<ChainBlock> = []
   readonly #byHash = new Map<Hash32, ChainBlock>()
@@ -52,7 +69,15 @@ export class ChainIndex {
 
   constructor({ genesis, hash, stateRoot }: ChainStarted) {
     const header = Genesis.header(genesis, stateRoot)
-    this.#head = { header, hash, context: Genesis.context(genesis), transactions: [] }
+    this.#head = {
+      header,
+      hash,
+      context: Genesis.context(genesis),
+      queueStart: 0n,
+      queuedCount: 0,
+      items: [],
+      transactions: []
+    }
     this.#keep(this.#head)
   }
 
@@ -80,10 +105,32 @@ export class ChainIndex {
   /** Puts the next block behind the head. */
   add(record: BlockRecord): ChainBlock {
     const block = blockOf(record)
-    this.#eventCount += record.transactions.length + 2
+    this.#eventCount += record.items.length + 2
     this.#head = block
     this.#keep(block)
     return block
+  }
+
+  /** Takes away the blocks above one and answers them, oldest first; undefined if that one is not there. */
+  rollBack({ toHash, toNumber }: ChainRolledBack): ReadonlyArray<ChainBlock> | undefined {
+    const head = this.#blocks[Number(toNumber)]
+    if (head === undefined || head.hash !== toHash) return undefined
+    const dropped = this.#blocks.splice(Number(toNumber) + 1)
+    for (const block of dropped) {
+      this.#byHash.delete(block.hash)
+      for (const { hash } of block.transactions) this.#transactions.delete(hash)
+    }
+    this.#head = head
+    this.#eventCount += 1
+    return dropped
+  }
+
+  /** Takes one step as the log tells it; false if it can't follow what came before. */
+  step(done: ChainStep): boolean {
+    if (done._tag === "RolledBack") return this.rollBack(done.event) !== undefined
+    if (done.record.opened.parentHash !== this.#head.hash) return false
+    this.add(done.record)
+    return true
   }
 
   #keep(block: ChainBlock): void {
@@ -95,24 +142,31 @@ export class ChainIndex {
   }
 }
 
-const blockOf = ({ opened, sealed, transactions }: BlockRecord): ChainBlock => {
+const blockOf = ({ items, opened, sealed }: BlockRecord): ChainBlock => {
   let cumulativeGasUsed = 0n
   let firstLogIndex = 0
-  const indexed = transactions.map((event, indexInBlock) => {
+  const transactions: Array<ChainTransaction> = []
+  for (const event of items) {
+    if (event._tag === "v1.TransactionSkipped") continue
     cumulativeGasUsed += event.gasUsed
-    const transaction: ChainTransaction = {
+    transactions.push({
       ...fromEvent(event, cumulativeGasUsed),
       blockNumber: sealed.header.number,
       blockHash: sealed.hash,
-      indexInBlock,
+      indexInBlock: transactions.length,
       firstLogIndex
-    }
+    })
     firstLogIndex += event.logs.length
-    return transaction
-  })
+  }
   const { hash, header } = sealed
-  return { header, hash, context: opened.context, transactions: indexed }
+  const { context, queuedCount, queueStart } = opened
+  return { header, hash, context, queueStart, queuedCount, items: items.map(itemOf), transactions }
 }
+
+const itemOf = (event: BlockRecord["items"][number]): ChainItem => ({
+  raw: event.raw,
+  skipped: event._tag === "v1.TransactionSkipped" ? event.reason : undefined
+})
 
 const fromEvent = (event: TransactionExecuted, cumulativeGasUsed: bigint) => ({
   hash: Transaction.hash(event.raw),

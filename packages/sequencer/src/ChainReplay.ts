@@ -1,6 +1,7 @@
 /**
  * Runs a recorded chain again, from genesis, through the same code that built it, and compares
- * everything. Needs the log alone: no stored state is trusted, and none is needed.
+ * everything. Needs the log alone: no stored state is trusted, and none is needed. Blocks that were
+ * rolled back are not the chain's any more, and are left out.
  */
 import type { EventLog } from "@ovm/event-log/EventLog"
 import type { ExecutionFault } from "@ovm/execution-manager/ExecutionError"
@@ -9,6 +10,7 @@ import * as OperationTrail from "@ovm/execution-manager/OperationTrail"
 import type { Tracer } from "@ovm/execution-manager/Tracer"
 import type { BlockHeader } from "@ovm/protocol/Block"
 import * as Block from "@ovm/protocol/Block"
+import type { L1Origin } from "@ovm/protocol/BlockContext"
 import * as Genesis from "@ovm/protocol/Genesis"
 import { Hash32 } from "@ovm/protocol/Primitives"
 import type { ChainStarted, TransactionExecuted } from "@ovm/protocol/RollupEvent"
@@ -25,7 +27,7 @@ import { Effect, Option, Schema, Stream } from "effect"
 import * as BlockBuilder from "./BlockBuilder.ts"
 import * as ChainLog from "./ChainLog.ts"
 import * as GenesisState from "./GenesisState.ts"
-import { nextContext } from "./NextBlock.ts"
+import { laterOrigin, nextContext } from "./NextBlock.ts"
 
 /**
  * Running the log again gave something else than what it records: the log was changed, or the code
@@ -33,7 +35,7 @@ import { nextContext } from "./NextBlock.ts"
  */
 export class ReplayDivergence extends Schema.TaggedError<ReplayDivergence>()("ReplayDivergence", {
   blockNumber: Schema.NonNegativeBigInt,
-  /** The first transaction that differs; none if the block itself does. */
+  /** The first item that differs, skipped ones counted; none if the block itself does. */
   transaction: Schema.Option(Schema.Struct({ index: Schema.NonNegativeInt, hash: Hash32 })),
   /** Which fact differs, `gasUsed` for one. */
   what: Schema.String,
@@ -83,11 +85,16 @@ export interface Replayed {
   /** Of the last replayed block. */
   readonly header: BlockHeader
   readonly hash: Hash32
+  readonly l1Origin: L1Origin
+  /** First queue index that no block up to there has taken. */
+  readonly queueEnd: bigint
   /** The state as of that block: ask it anything. */
   readonly state: State
   /** Blocks behind genesis. */
   readonly blocks: number
+  /** Transactions that ran. */
   readonly transactions: number
+  /** Events of these blocks, and the chain's first. */
   readonly events: number
 }
 
@@ -116,9 +123,11 @@ export const replay: (
           ...sofar,
           header: block.header,
           hash: block.hash,
+          l1Origin: block.context.l1Origin,
+          queueEnd: block.queueStart + BigInt(block.queuedCount),
           blocks: sofar.blocks + 1,
           transactions: sofar.transactions + block.transactions.length,
-          events: sofar.events + block.transactions.length + 2
+          events: sofar.events + block.items.length + 2
         }
       })
     )
@@ -135,30 +144,42 @@ const replayGenesis = (started: ChainStarted) =>
     const compare = comparison(0n, Option.none())
     yield* compare("stateRoot", started.stateRoot, stateRoot)
     yield* compare("hash", started.hash, hash)
-    return { genesis, header, hash, state, blocks: 0, transactions: 0, events: 1 }
+    const replayed: Replayed = {
+      genesis,
+      header,
+      hash,
+      l1Origin: genesis.l1Origin,
+      queueEnd: 0n,
+      state,
+      blocks: 0,
+      transactions: 0,
+      events: 1
+    }
+    return replayed
   })
 
 const replayBlock = (parent: Replayed, record: ChainLog.BlockRecord, options: ReplayOptions) =>
   Effect.gen(function* () {
-    const { opened, sealed, transactions } = record
-    const { context } = opened
+    const { items, opened, sealed } = record
+    const { context, queuedCount, queueStart } = opened
     yield* checkOpening(parent, record)
     const block = yield* BlockBuilder.open({
       parentHash: parent.hash,
       context,
+      queueStart,
       state: parent.state
     })
-    for (const [index, event] of transactions.entries()) {
+    for (const [index, event] of items.entries()) {
       const hash = Transaction.hash(event.raw)
       const compare = comparison(context.number, Option.some({ index, hash }))
       const tracer = options.tracer?.({ blockNumber: context.number, hash })
-      const executed = yield* block.execute(event.raw, tracer).pipe(
-        Effect.catchTags({
-          InvalidTransaction: ({ message }) => compare("validity", "valid", message),
-          BlockGasExceeded: ({ message }) => compare("validity", "valid", message)
-        })
-      )
-      if (executed !== undefined) yield* compareExecuted(compare, event, executed)
+      const run = index < queuedCount ? block.executeQueued : block.executeDerived
+      const item = yield* run(event.raw, tracer)
+      if (event._tag === "v1.TransactionSkipped") {
+        // The words of the reason are for people: that there is one is what counts.
+        if (item._tag === "Executed") yield* compare("validity", event.reason, "valid")
+      } else if (item._tag === "Skipped") yield* compare("validity", "valid", item.reason)
+      else yield* compareExecuted(compare, event, item)
     }
     const resealed = yield* block.seal
     const compare = comparison(context.number, Option.none())
@@ -176,15 +197,16 @@ const replayBlock = (parent: Replayed, record: ChainLog.BlockRecord, options: Re
 /** The recorded context must be the one that follows from the parent; the clock alone chose the time. */
 const checkOpening = (parent: Replayed, { opened }: ChainLog.BlockRecord) =>
   Effect.gen(function* () {
-    const { context, parentHash } = opened
+    const { context, parentHash, queueStart } = opened
     const compare = comparison(context.number, Option.none())
     const expected = nextContext({
       genesis: parent.genesis,
       parent: parent.header,
-      l1Origin: context.l1Origin,
+      l1Origin: laterOrigin(parent.l1Origin, context.l1Origin),
       nowMs: Number(context.timestamp) * 1000
     })
     yield* compare("parentHash", parentHash, parent.hash)
+    yield* compare("queueStart", queueStart, parent.queueEnd)
     yield* compare("number", context.number, expected.number)
     yield* compare("timestamp", context.timestamp, expected.timestamp)
     yield* compare("baseFeePerGas", context.baseFeePerGas, expected.baseFeePerGas)

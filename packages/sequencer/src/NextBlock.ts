@@ -37,3 +37,7 @@ export const nextContext = ({
     protocolVersion: genesis.protocolVersion
   }
 }
+
+/** The L1 origin of a block, given its parent's and the one it asks for: origins never move back. */
+export const laterOrigin = (parent: L1Origin, asked: L1Origin): L1Origin =>
+  asked.number > parent.number ? { number: asked.number, hash: asked.hash } : parent

@@ -8,14 +8,17 @@ import type { Address, Hash32 } from "@ovm/protocol/Primitives"
 import type { Receipt } from "@ovm/protocol/Receipt"
 import type { NodeStoreFailed, State, StateError, StateRootUnknown } from "@ovm/state-manager/State"
 import type { StateManager } from "@ovm/state-manager/StateManager"
-import { Context, type Duration, Effect, Layer, type Option, Schedule } from "effect"
+import { Context, type Duration, Effect, Layer, type Option, Schedule, Stream } from "effect"
 import type { AdmissionError } from "./AdmissionError.ts"
+import { type Adopted, type Adoption, Chain, type MoveError, type RollBack } from "./Chain.ts"
 import type { ChainBlock, ChainTransaction } from "./ChainIndex.ts"
 import { makeSequencer } from "./internal/SequencerState.ts"
+import { L1Source } from "./L1Source.ts"
 import type { Mempool } from "./Mempool.ts"
 import type { Ordering } from "./Ordering.ts"
 import type { BlockUnknown, SealError, StartError } from "./SequencerError.ts"
 
+export { L1Lagging } from "./L1Source.ts"
 export { BlockUnknown, GenesisMismatch } from "./SequencerError.ts"
 export type { SealError, StartError } from "./SequencerError.ts"
 
@@ -37,6 +40,13 @@ export interface SequencerOptions {
   readonly maxTransactionGas?: bigint
   /** Wei per gas for the coinbase at least. Default 0. */
   readonly minTipPerGas?: bigint
+  /**
+   * Bytes of users' transactions in one block. Default: what fits one batch on L1. Never less than
+   * one transaction may have.
+   */
+  readonly maxBlockBytes?: number
+  /** Age of L1's newest known block, in seconds, above which nothing is admitted or sealed. Default 300. */
+  readonly maxL1LagSeconds?: number
 }
 
 export class Sequencer extends Context.Tag("@ovm/sequencer/Sequencer")<
@@ -44,7 +54,10 @@ export class Sequencer extends Context.Tag("@ovm/sequencer/Sequencer")<
   {
     /** Takes a raw signed transaction and answers its hash, as `eth_sendRawTransaction` does. */
     readonly submit: (raw: Uint8Array) => Effect.Effect<Hash32, AdmissionError | SealError>
-    /** Seals what can run now as one block; none if nothing can. Returns when it is durable. */
+    /**
+     * Seals what L1's queue holds and what can run now as one block; none if there is nothing. Returns
+     * when it is durable.
+     */
     readonly seal: Effect.Effect<Option.Option<ChainBlock>, SealError>
     /** The last sealed block. */
     readonly head: Effect.Effect<ChainBlock>
@@ -67,6 +80,16 @@ export class Sequencer extends Context.Tag("@ovm/sequencer/Sequencer")<
     ) => Effect.Effect<State, BlockUnknown | StateRootUnknown | NodeStoreFailed>
     /** The context in which a block sealed now would run: for `eth_call` on the pending block. */
     readonly nextContext: Effect.Effect<BlockContext>
+    /**
+     * Moves back to a block by appending that it did; answers the blocks above it. Their users'
+     * transactions wait again, those that can; of the others `rejection` says why not.
+     */
+    readonly rollBackTo: (move: RollBack) => Effect.Effect<ReadonlyArray<ChainBlock>, MoveError>
+    /**
+     * Makes the chain go on behind a block with what the inputs make, as L1 has it. Blocks that are so
+     * already stay; the others are rolled back, and their users' transactions wait again.
+     */
+    readonly adopt: (adoption: Adoption) => Effect.Effect<Adopted, MoveError>
     readonly genesis: Genesis
   }
 >() {}
@@ -77,22 +100,38 @@ export const layer = (
 ): Layer.Layer<
   Sequencer,
   StartError,
-  EventLog | StateManager | ExecutionManager | Mempool | Ordering
+  EventLog | StateManager | ExecutionManager | Mempool | Ordering | L1Source
 > =>
   Layer.scoped(
     Sequencer,
     Effect.gen(function* () {
       const sealing = options.sealing ?? { _tag: "Instant" }
       const sequencer = yield* makeSequencer(options, sealing._tag === "Instant")
+      const sealed = sequencer.seal.pipe(
+        // What lags catches up by itself, and is tried again.
+        Effect.catchTag("L1Lagging", ({ message }) => Effect.logWarning(message)),
+        // A block that failed is tried again: its transactions are still there.
+        Effect.catchAllCause((cause) => Effect.logError("Could not seal a block", cause))
+      )
       if (sealing._tag === "Interval") {
-        yield* sequencer.seal.pipe(
-          // A block that failed is tried again: its transactions are still there.
-          Effect.catchAllCause((cause) => Effect.logError("Could not seal a block", cause)),
+        yield* sealed.pipe(
           Effect.repeat(Schedule.spaced(sealing.interval)),
           Effect.delay(sealing.interval),
+          Effect.forkScoped
+        )
+      }
+      if (sealing._tag === "Instant") {
+        // Nobody submits what comes from L1.
+        yield* (yield* L1Source).changes.pipe(
+          Stream.runForEach(() => sealed),
+          Effect.tapErrorCause((cause) => Effect.logError("Could not hear of L1", cause)),
+          Effect.retry(Schedule.spaced("1 second")),
           Effect.forkScoped
         )
       }
       return Sequencer.of(sequencer)
     })
   )
+
+/** The sequencer's chain, for those who move it as L1 demands. */
+export const layerChain: Layer.Layer<Chain, never, Sequencer> = Layer.effect(Chain, Sequencer)

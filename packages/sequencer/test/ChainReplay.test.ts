@@ -63,7 +63,7 @@ const forged = (
       for (const record of Chunk.toReadonlyArray(records)) {
         const isIt = record.sealed.header.number === blockNumber
         yield* ChainLog.appendBlock(isIt ? change(record) : record, { version })
-        version += record.transactions.length + 2
+        version += record.items.length + 2
       }
       return yield* Effect.flip(replay())
     }).pipe(Effect.provide(Layer.merge(EventLog.layerMemory, Anew)))
@@ -73,8 +73,10 @@ const withTransaction =
   (index: number, fields: Partial<RollupEvent.TransactionExecuted>) =>
   (record: ChainLog.BlockRecord): ChainLog.BlockRecord => ({
     ...record,
-    transactions: record.transactions.map((event, at) =>
-      at === index ? new RollupEvent.TransactionExecuted({ ...event, ...fields }) : event
+    items: record.items.map((event, at) =>
+      at === index && event._tag === "v1.TransactionExecuted"
+        ? new RollupEvent.TransactionExecuted({ ...event, ...fields })
+        : event
     )
   })
 
@@ -174,8 +176,8 @@ describe("ChainReplay", () => {
     Effect.gen(function* () {
       yield* written
       const records = Chunk.toReadonlyArray(yield* Stream.runCollect(ChainLog.blocks))
-      const call = records[1]?.transactions[2]
-      assert(call !== undefined)
+      const call = records[1]?.items[2]
+      assert(call?._tag === "v1.TransactionExecuted")
       // The counter loads, adds, stores, logs: as if the store had been asked something else.
       const store = [...call.operations].findIndex((byte, at) => at % 3 === 0 && byte === 0x55)
       const operations = call.operations.slice()

@@ -3,6 +3,7 @@ import { EventLog } from "@ovm/event-log/EventLog"
 import { layerReference } from "@ovm/execution-manager/ReferenceExecutionManager"
 import * as StateManager from "@ovm/state-manager/StateManager"
 import { Effect, Layer, Option } from "effect"
+import * as L1Source from "../src/L1Source.ts"
 import * as Mempool from "../src/Mempool.ts"
 import * as Ordering from "../src/Ordering.ts"
 import * as Sequencer from "../src/Sequencer.ts"
@@ -20,7 +21,7 @@ describe("README", () => {
         return { hash, receipt, internal }
       })
       const node = Sequencer.layer({ genesis }).pipe(
-        Layer.provide([Mempool.layerDefault, Ordering.layerByFee]),
+        Layer.provide([Mempool.layerDefault, Ordering.layerByFee, L1Source.layerNone]),
         Layer.provide([EventLog.layerMemory, StateManager.layerMemory, layerReference()])
       )
       const { hash, internal, receipt } = yield* program.pipe(Effect.provide(node))

@@ -14,6 +14,7 @@ import { attempt } from "@ovm/state-manager/State"
 import { Effect, Layer } from "effect"
 import { hexToBytes, type TransactionSerializableEIP1559 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
+import * as L1Source from "../src/L1Source.ts"
 import * as Mempool from "../src/Mempool.ts"
 import * as Ordering from "../src/Ordering.ts"
 import * as Sequencer from "../src/Sequencer.ts"
@@ -76,8 +77,12 @@ export const Foundation = Layer.mergeAll(
 
 export const sequencerWith = (
   options: Partial<Sequencer.SequencerOptions> = {},
-  ordering: Layer.Layer<Ordering.Ordering> = Ordering.layerByFee
-) => Sequencer.layer({ genesis, ...options }).pipe(Layer.provide([Mempool.layerDefault, ordering]))
+  ordering: Layer.Layer<Ordering.Ordering> = Ordering.layerByFee,
+  source: Layer.Layer<L1Source.L1Source> = L1Source.layerNone
+) =>
+  Sequencer.layer({ genesis, ...options }).pipe(
+    Layer.provide([Mempool.layerDefault, ordering, source])
+  )
 
 /** Wei that an account has behind a block. */
 export const balanceAt = (address: Address, blockNumber: bigint) =>

@@ -69,8 +69,8 @@ const readBlocks = Effect.gen(function* () {
 const rawBytes = (logFile: string, first: bigint, last: bigint) =>
   ChainLog.blocks.pipe(
     Stream.filter(({ sealed }) => sealed.header.number >= first && sealed.header.number <= last),
-    Stream.runFold(0, (sum, { transactions }) =>
-      transactions.reduce((bytes, { raw }) => bytes + raw.length, sum)
+    Stream.runFold(0, (sum, { items }) =>
+      items.reduce((bytes, { raw }) => bytes + raw.length, sum)
     ),
     Effect.provide(SqliteEventLog.layer({ filename: logFile, readonly: true }))
   )

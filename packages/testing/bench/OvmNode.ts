@@ -4,6 +4,7 @@ import * as SqliteEventLog from "@ovm/event-log/SqliteEventLog"
 import { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import { layerReference } from "@ovm/execution-manager/ReferenceExecutionManager"
 import type { Genesis } from "@ovm/protocol/Genesis"
+import * as L1Source from "@ovm/sequencer/L1Source"
 import * as Mempool from "@ovm/sequencer/Mempool"
 import * as Ordering from "@ovm/sequencer/Ordering"
 import * as Sequencer from "@ovm/sequencer/Sequencer"
@@ -59,7 +60,7 @@ export const layerNode = (options: {
 }) => {
   const { genesis, logFile, watch } = options
   return Sequencer.layer({ genesis, sealing: { _tag: "Manual" } }).pipe(
-    Layer.provide([Mempool.layerDefault, Ordering.layerByArrival]),
+    Layer.provide([Mempool.layerDefault, Ordering.layerByArrival, L1Source.layerNone]),
     Layer.provideMerge(
       Layer.mergeAll(
         Layer.provide(watchExecution(watch), layerReference()),

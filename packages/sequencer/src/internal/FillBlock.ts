@@ -1,9 +1,12 @@
-/** Fills one block with what the mempool offers, and says of each transaction that did not make it why. */
+/**
+ * Fills one block with what waits in L1's queue and what the mempool offers, and says of each
+ * transaction that did not make it why.
+ */
 import type { ExecutionFault } from "@ovm/execution-manager/ExecutionError"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import type { BlockContext } from "@ovm/protocol/BlockContext"
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
-import { type State, StateError } from "@ovm/state-manager/State"
+import { attempt, type State, StateError } from "@ovm/state-manager/State"
 import { Effect, Either, Option, Schema } from "effect"
 import { fromInvalidReason } from "../Admission.ts"
 import type { AdmissionError } from "../AdmissionError.ts"
@@ -16,11 +19,11 @@ const isStateError = Schema.is(StateError)
 export type Rejection = AdmissionError | ExecutionFault
 
 export interface FilledBlock {
-  /** None if no transaction could run. */
+  /** None if there is nothing to put in. */
   readonly block: Option.Option<BlockBuilder.SealedBlock>
   /** The state behind the block. */
   readonly state: State
-  /** Nonces that the block's senders have behind it. */
+  /** Nonces that the senders of what ran have behind it. */
   readonly nonces: ReadonlyMap<Address, bigint>
   /** Transactions that can't run any more. */
   readonly rejected: ReadonlyMap<Hash32, Rejection>
@@ -31,53 +34,96 @@ export interface FillOptions {
   /** The parent's state; stays as it is. */
   readonly parentState: State
   readonly context: BlockContext
+  /** First queue index that no earlier block has taken. */
+  readonly queueStart: bigint
+  /** Raw entries of the queue, from that index on, that the block must take. */
+  readonly queued: ReadonlyArray<Uint8Array>
   readonly candidates: Candidates
+  /** Bytes that the candidates' transactions may take together. */
+  readonly maxBytes: number
 }
 
-type Fill = Effect.Effect<FilledBlock, StateError, ExecutionManager | Ordering>
+type Fill = Effect.Effect<FilledBlock, StateError | ExecutionFault, ExecutionManager | Ordering>
 
 export const fillBlock = (options: FillOptions): Fill => fillWithout(options, new Map())
 
 /** A fault leaves the state torn, so the block is begun again without the transaction that caused it. */
 const fillWithout = (options: FillOptions, faulted: ReadonlyMap<Hash32, ExecutionFault>): Fill =>
   Effect.gen(function* () {
-    const { context, parentHash, parentState } = options
+    const { context, parentHash, parentState, queued, queueStart } = options
     const state = parentState.fork()
     const candidates = without(options.candidates, faulted)
     const order = yield* Ordering
     const ordered = candidates.size === 0 ? [] : yield* order.order({ candidates, context })
-    const block = yield* BlockBuilder.open({ parentHash, context, state })
-    const run = yield* runInOrder(block, ordered)
+    const block = yield* BlockBuilder.open({ parentHash, context, queueStart, state })
+    // Nobody can leave out what L1 demands: a fault here ends the attempt.
+    for (const raw of queued) yield* block.executeQueued(raw)
+    const run = yield* runInOrder(block, ordered, options)
     if (Option.isSome(run.fault)) {
       const { fault, hash } = run.fault.value
       return yield* fillWithout(options, new Map([...faulted, [hash, fault]]))
     }
     const rejected = new Map<Hash32, Rejection>([...faulted, ...run.rejected])
-    const { nonces } = run
-    if (nonces.size === 0) return { block: Option.none(), state: parentState, nonces, rejected }
-    return { block: Option.some(yield* block.seal), state, nonces, rejected }
+    if (queued.length + run.count === 0) {
+      return { block: Option.none(), state: parentState, nonces: new Map(), rejected }
+    }
+    const sealed = yield* block.seal
+    return {
+      block: Option.some(sealed),
+      state,
+      nonces: yield* noncesBehind(sealed, state),
+      rejected
+    }
   })
 
+/** The nonces that the senders of a block's transactions have in the state behind it. */
+export const noncesBehind = (
+  block: BlockBuilder.SealedBlock,
+  state: State
+): Effect.Effect<ReadonlyMap<Address, bigint>, StateError> =>
+  attempt(async () => {
+    const nonces = new Map<Address, bigint>()
+    for (const { result } of block.transactions) {
+      if (nonces.has(result.sender)) continue
+      nonces.set(result.sender, (await state.getAccount(result.sender))?.nonce ?? 0n)
+    }
+    return nonces
+  })
+
+/** Leaves of a batch at most, and so transactions of a block. */
+const MAX_TRANSACTIONS = 4_096
+/** Bytes that a batch spends on a transaction's length. */
+const LENGTH_BYTES = 4
+
 interface Run {
-  readonly nonces: ReadonlyMap<Address, bigint>
+  readonly count: number
   readonly rejected: ReadonlyMap<Hash32, AdmissionError>
   readonly fault: Option.Option<{ readonly hash: Hash32; readonly fault: ExecutionFault }>
 }
 
-const runInOrder = (block: BlockBuilder.OpenBlock, ordered: ReadonlyArray<PooledTransaction>) =>
+const runInOrder = (
+  block: BlockBuilder.OpenBlock,
+  ordered: ReadonlyArray<PooledTransaction>,
+  { maxBytes, queued }: FillOptions
+) =>
   Effect.gen(function* () {
     const done = new Set<Hash32>()
-    const nonces = new Map<Address, bigint>()
+    let bytesLeft = maxBytes
     const rejected = new Map<Hash32, AdmissionError>()
     // Once a sender's transaction misses the block, its later ones miss their nonce.
     const missed = new Set<Address>()
     for (const pooled of ordered) {
       const { hash, raw, sender } = pooled
       if (missed.has(sender) || done.has(hash)) continue
+      const size = raw.length + LENGTH_BYTES
+      if (size > bytesLeft || done.size + queued.length >= MAX_TRANSACTIONS) {
+        missed.add(sender)
+        continue
+      }
       const outcome = yield* Effect.either(block.execute(raw))
       if (Either.isRight(outcome)) {
         done.add(hash)
-        nonces.set(sender, pooled.transaction.nonce + 1n)
+        bytesLeft -= size
         continue
       }
       missed.add(sender)
@@ -94,14 +140,15 @@ const runInOrder = (block: BlockBuilder.OpenBlock, ordered: ReadonlyArray<Pooled
         case "ExecutionFault": {
           // A store that fails says nothing of the transaction: all of them wait until it works again.
           if (isStateError(error.cause)) return yield* error.cause
-          const run: Run = { nonces, rejected, fault: Option.some({ hash, fault: error }) }
+          const fault = Option.some({ hash, fault: error })
+          const run: Run = { count: done.size, rejected, fault }
           return run
         }
         default:
           return yield* error
       }
     }
-    const run: Run = { nonces, rejected, fault: Option.none() }
+    const run: Run = { count: done.size, rejected, fault: Option.none() }
     return run
   })
 

@@ -1,25 +1,24 @@
 /** The end of the chain: what is known of it, and what follows from it for the next block. */
-import type { BlockContext } from "@ovm/protocol/BlockContext"
+import type { BlockContext, L1Origin } from "@ovm/protocol/BlockContext"
+import type { Genesis } from "@ovm/protocol/Genesis"
 import type { Address } from "@ovm/protocol/Primitives"
+import type { ChainRolledBack } from "@ovm/protocol/RollupEvent"
 import { attempt, EMPTY_CODE_HASH, type State, type StateError } from "@ovm/state-manager/State"
 import { Clock, Effect } from "effect"
-import type { AdmissionRules, SenderAccount } from "../Admission.ts"
+import type { SenderAccount } from "../Admission.ts"
 import type { ChainBlock, ChainIndex } from "../ChainIndex.ts"
 import type { BlockRecord } from "../ChainLog.ts"
 import { nextBaseFee } from "../FeeMarket.ts"
-import { nextContext } from "../NextBlock.ts"
-import type { SequencerOptions } from "../Sequencer.ts"
-
-/** What one L1 transaction can re-run, with overhead, under EIP-7825's 2^24. */
-const DEFAULT_MAX_TRANSACTION_GAS = 14_000_000n
+import { laterOrigin, nextContext } from "../NextBlock.ts"
+import type { ChainHead } from "./StartChain.ts"
 
 export class Head {
+  readonly genesis: Genesis
   readonly index: ChainIndex
-  readonly #options: SequencerOptions
   #state: State
 
-  constructor(options: SequencerOptions, index: ChainIndex, state: State) {
-    this.#options = options
+  constructor(genesis: Genesis, { index, state }: ChainHead) {
+    this.genesis = genesis
     this.index = index
     this.#state = state
   }
@@ -34,17 +33,6 @@ export class Head {
     return nextBaseFee(this.index.head.header)
   }
 
-  get rules(): AdmissionRules {
-    const { genesis, maxTransactionGas, minTipPerGas } = this.#options
-    return {
-      chainId: genesis.chainId,
-      blockGasLimit: genesis.gasLimit,
-      maxTransactionGas: maxTransactionGas ?? DEFAULT_MAX_TRANSACTION_GAS,
-      baseFeePerGas: this.baseFeePerGas,
-      minTipPerGas: minTipPerGas ?? 0n
-    }
-  }
-
   account(address: Address): Effect.Effect<SenderAccount, StateError> {
     return Effect.map(
       attempt(() => this.#state.fork().getAccount(address)),
@@ -56,18 +44,33 @@ export class Head {
     )
   }
 
-  /** The context of a block that is opened now. */
-  get nextContext(): Effect.Effect<BlockContext> {
-    return Effect.map(Clock.currentTimeMillis, (nowMs) => {
-      const { context, header } = this.index.head
-      const { genesis } = this.#options
-      return nextContext({ genesis, parent: header, l1Origin: context.l1Origin, nowMs })
+  /** The context of a block that asks for this time and L1 origin. */
+  contextFor(asked: { readonly nowMs: number; readonly l1Origin: L1Origin }): BlockContext {
+    const { context, header } = this.index.head
+    return nextContext({
+      genesis: this.genesis,
+      parent: header,
+      l1Origin: laterOrigin(context.l1Origin, asked.l1Origin),
+      nowMs: asked.nowMs
     })
+  }
+
+  /** The context of a block that is opened now, on the parent's L1 origin if none is asked for. */
+  contextNow(l1Origin?: L1Origin): Effect.Effect<BlockContext> {
+    return Effect.map(Clock.currentTimeMillis, (nowMs) =>
+      this.contextFor({ nowMs, l1Origin: l1Origin ?? this.index.head.context.l1Origin })
+    )
   }
 
   /** Moves behind a block that is durable. */
   advance(record: BlockRecord, state: State): ChainBlock {
     this.#state = state
     return this.index.add(record)
+  }
+
+  /** Moves back, once that is durable; answers the blocks that are the chain's no more. */
+  rollBack(event: ChainRolledBack, state: State): ReadonlyArray<ChainBlock> {
+    this.#state = state
+    return this.index.rollBack(event) ?? []
   }
 }

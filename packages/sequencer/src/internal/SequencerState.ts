@@ -2,30 +2,40 @@
 import type { EventLog } from "@ovm/event-log/EventLog"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import type { Address, Hash32 } from "@ovm/protocol/Primitives"
+import * as Transaction from "@ovm/protocol/Transaction"
 import { StateManager } from "@ovm/state-manager/StateManager"
-import { Effect, Option } from "effect"
-import { checkAccount, checkBytes } from "../Admission.ts"
-import { AlreadyKnown } from "../AdmissionError.ts"
+import { Effect, HashMap, Option, Schema } from "effect"
+import { type AdmissionRules, checkAccount, checkBytes } from "../Admission.ts"
+import { AdmissionError, AlreadyKnown } from "../AdmissionError.ts"
 import * as BlockBuilder from "../BlockBuilder.ts"
-import type { ChainBlock } from "../ChainIndex.ts"
+import type { Adoption, RollBack } from "../Chain.ts"
+import { type ChainBlock, queueEnd } from "../ChainIndex.ts"
 import * as ChainLog from "../ChainLog.ts"
+import { L1Source } from "../L1Source.ts"
 import { Mempool } from "../Mempool.ts"
 import { executable, pendingNonce } from "../MempoolState.ts"
+import { laterOrigin } from "../NextBlock.ts"
 import type { Ordering } from "../Ordering.ts"
 import type { SequencerOptions } from "../Sequencer.ts"
 import { BlockUnknown, type SealError } from "../SequencerError.ts"
 import { type FilledBlock, fillBlock, type Rejection } from "./FillBlock.ts"
 import { Head } from "./Head.ts"
+import { type Limits, limitsOf, requireFresh, waitingQueue } from "./L1Limits.ts"
+import * as MoveChain from "./MoveChain.ts"
 import { Rejections } from "./Rejections.ts"
 import { startChain } from "./StartChain.ts"
 
+const isRejection = Schema.is(AdmissionError)
+
 interface Parts {
   readonly head: Head
+  readonly limits: Limits
   readonly mempool: typeof Mempool.Service
+  readonly source: typeof L1Source.Service
   readonly rejections: Rejections
   /** The head moves only while no transaction is being admitted. */
   readonly heading: Effect.Semaphore
-  /** Blocks are built one at a time. */
+  /** Blocks are built, and the chain is moved, by one at a time. */
   readonly building: Effect.Semaphore
 }
 
@@ -37,15 +47,17 @@ export const makeSequencer = Effect.fn("Sequencer.start")(function* (
     EventLog | StateManager | ExecutionManager | Ordering
   >()
   const manager = yield* StateManager
-  const { index, state } = yield* startChain(options.genesis)
   const parts: Parts = {
-    head: new Head(options, index, state),
+    head: new Head(options.genesis, yield* startChain(options.genesis)),
+    limits: limitsOf(options),
     mempool: yield* Mempool,
+    source: yield* L1Source,
     rejections: new Rejections(),
     heading: yield* Effect.makeSemaphore(1),
     building: yield* Effect.makeSemaphore(1)
   }
-  const { building, head, mempool, rejections } = parts
+  const { building, head, limits, mempool, rejections, source } = parts
+  const { index } = head
   const { baseFeePerGas } = head
   yield* mempool.settle({ baseFeePerGas, nonces: new Map(), dropped: [] })
   const sealNow = Effect.provide(sealing(parts), requirements)
@@ -54,6 +66,7 @@ export const makeSequencer = Effect.fn("Sequencer.start")(function* (
     genesis: options.genesis,
     seal: building.withPermits(1)(sealNow),
     submit: Effect.fn("Sequencer.submit")(function* (raw: Uint8Array) {
+      yield* requireFresh(source, limits)
       const hash = yield* admit(parts, raw)
       // Who waits here finds the transaction sealed by whoever held the builder before.
       return sealsAtOnce ? yield* building.withPermits(1)(include(parts, sealNow, hash)) : hash
@@ -78,15 +91,44 @@ export const makeSequencer = Effect.fn("Sequencer.start")(function* (
       }
       return yield* manager.open(block.value.header.stateRoot)
     }),
-    nextContext: Effect.suspend(() => head.nextContext)
+    nextContext: Effect.suspend(() => head.contextNow()),
+    rollBackTo: Effect.fn("Sequencer.rollBackTo")((move: RollBack) =>
+      MoveChain.rollBackTo(head, move, companionsOf(parts)).pipe(
+        Effect.tap((dropped) => readmit(parts, dropped)),
+        Effect.provide(requirements),
+        building.withPermits(1)
+      )
+    ),
+    adopt: Effect.fn("Sequencer.adopt")((adoption: Adoption) =>
+      Effect.suspend(() => {
+        const dropped: Array<ChainBlock> = []
+        const onDropped = (blocks: ReadonlyArray<ChainBlock>) => void dropped.push(...blocks)
+        return MoveChain.adopt(head, adoption, companionsOf(parts), onDropped).pipe(
+          // Nobody loses a transaction because the blocks that replace its block could not be built.
+          Effect.ensuring(Effect.suspend(() => readmit(parts, dropped)))
+        )
+      }).pipe(Effect.provide(requirements), building.withPermits(1))
+    )
   }
 })
 
-const admit = Effect.fn("Sequencer.admit")(function* (
-  { head, heading, mempool, rejections }: Parts,
-  raw: Uint8Array
-) {
-  const admitted = yield* checkBytes(raw, head.rules)
+const companionsOf = (parts: Parts): MoveChain.Companions => ({
+  moving: parts.heading.withPermits(1),
+  added: (nonces) =>
+    parts.mempool.settle({ baseFeePerGas: parts.head.baseFeePerGas, nonces, dropped: [] })
+})
+
+const rulesOf = ({ head, limits }: Parts): AdmissionRules => ({
+  chainId: head.genesis.chainId,
+  blockGasLimit: head.genesis.gasLimit,
+  maxTransactionGas: limits.maxTransactionGas,
+  baseFeePerGas: head.baseFeePerGas,
+  minTipPerGas: limits.minTipPerGas
+})
+
+const admit = Effect.fn("Sequencer.admit")(function* (parts: Parts, raw: Uint8Array) {
+  const { head, heading, mempool, rejections } = parts
+  const admitted = yield* checkBytes(raw, rulesOf(parts))
   const { hash, sender } = admitted
   return yield* Effect.gen(function* () {
     if (Option.isSome(head.index.transaction(hash))) return yield* new AlreadyKnown({ hash })
@@ -98,17 +140,63 @@ const admit = Effect.fn("Sequencer.admit")(function* (
   }).pipe(heading.withPermits(1))
 })
 
-/** Seals what can run now; none if nothing can. */
+/** Lets the users' transactions of dropped blocks wait again, and those that wait know their nonces. */
+const readmit = (parts: Parts, dropped: ReadonlyArray<ChainBlock>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    if (dropped.length === 0) return
+    const { head, heading, mempool, rejections } = parts
+    yield* Effect.gen(function* () {
+      const nonces = new Map<Address, bigint>()
+      for (const sender of HashMap.keys((yield* mempool.state).queues)) {
+        nonces.set(sender, (yield* head.account(sender)).nonce)
+      }
+      yield* mempool.settle({ baseFeePerGas: head.baseFeePerGas, nonces, dropped: [] })
+    }).pipe(heading.withPermits(1))
+    for (const { items, queuedCount } of dropped) {
+      for (const { raw } of items.slice(queuedCount)) {
+        yield* admit(parts, raw).pipe(
+          Effect.catchTag("AlreadyKnown", () => Effect.void),
+          Effect.catchAll((error) =>
+            isRejection(error)
+              ? Effect.sync(() => rejections.remember(new Map([[Transaction.hash(raw), error]])))
+              : Effect.fail(error)
+          )
+        )
+      }
+    }
+  }).pipe(
+    // A state that can't be read now: what was dropped is in the log, and its senders can send it again.
+    Effect.catchAll((error) => Effect.logError("Could not take transactions back", error)),
+    Effect.uninterruptible
+  )
+
+/** Seals what L1's queue holds and what can run now; none if there is nothing. */
 const sealing = (parts: Parts) =>
   Effect.gen(function* () {
-    const { head, mempool } = parts
+    const { head, limits, mempool, source } = parts
+    yield* requireFresh(source, limits)
+    const parent = head.index.head
+    const known = yield* source.origin
+    const origin = Option.match(known, {
+      onNone: () => parent.context.l1Origin,
+      onSome: (block) => laterOrigin(parent.context.l1Origin, block)
+    })
+    const queueStart = queueEnd(parent)
+    const queued = yield* waitingQueue(source, {
+      from: queueStart,
+      upTo: origin.number,
+      blockGasLimit: head.genesis.gasLimit
+    })
     const candidates = executable(yield* mempool.state)
-    if (candidates.size === 0) return Option.none<ChainBlock>()
+    if (candidates.size + queued.length === 0) return Option.none<ChainBlock>()
     const filled = yield* fillBlock({
-      parentHash: head.index.head.hash,
+      parentHash: parent.hash,
       parentState: head.state,
-      context: yield* head.nextContext,
-      candidates
+      context: yield* head.contextNow(origin),
+      queueStart,
+      queued,
+      candidates,
+      maxBytes: limits.maxBlockBytes
     })
     const record = Option.map(filled.block, BlockBuilder.recordOf)
     if (Option.isSome(record)) {

@@ -39,7 +39,9 @@ export const startChain = (
       return yield* new GenesisMismatch({ expected: hash, found: recorded.value.hash })
     }
     const index = new ChainIndex(started)
-    yield* Stream.runForEach(ChainLog.blocks, (record) => Effect.sync(() => index.add(record)))
+    yield* Stream.runForEach(ChainLog.steps(), (done) =>
+      Effect.suspend(() => (index.step(done) ? Effect.void : misplaced(done, index)))
+    )
     // Stored tries are derived: if the node store is new or behind, the log makes them again.
     const stored = manager
       .open(index.head.header.stateRoot)
@@ -49,4 +51,11 @@ export const startChain = (
         )
       )
     return { index, state: yield* stored }
+  })
+
+const misplaced = ({ _tag, position }: ChainLog.ChainStep, { head }: ChainIndex) =>
+  new ChainLog.ChainLogMalformed({
+    position,
+    expected: `what can follow block ${head.header.number} (${head.hash})`,
+    found: _tag === "Block" ? "a block on another parent" : "a return to a block that is not there"
   })
