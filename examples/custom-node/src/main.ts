@@ -21,12 +21,10 @@ const LeastGasFirst = Layer.succeed(Ordering.Ordering, {
     )
 })
 
-const Node = Sequencer.layer({
-  genesis: Devnet.genesis({ balances }),
-  sealing: { _tag: "Manual" }
-}).pipe(
-  Layer.provide([Mempool.layerDefault, LeastGasFirst, L1Source.layerNone]),
-  Layer.provide([EventLog.layerMemory, Rollup.layerExecution])
+const genesis = Devnet.genesis({ balances })
+const Node = Sequencer.layer({ genesis, sealing: { _tag: "Manual" } }).pipe(
+  Layer.provide(L1Source.layerNone),
+  Layer.provide([EventLog.layerMemory, Rollup.layerExecution, Mempool.layerDefault, LeastGasFirst])
 )
 
 const program = Effect.gen(function* () {
