@@ -27,7 +27,7 @@ contract L1Bridge is IL1Bridge {
     /// @dev OVM gas units of a deposit to one's own account, which has no code: a plain transfer.
     uint64 private constant ETH_DEPOSIT_GAS = 21_000;
     /// @dev OVM gas units that `initiateWithdrawal` needs without data. Measured in the tests.
-    uint64 private constant WITHDRAWAL_GAS = 400_000;
+    uint64 private constant WITHDRAWAL_GAS = 150_000;
     /// @dev OVM gas units with which a token's first deposit succeeds whatever it is called. Measured in the tests.
     uint64 private constant ERC20_DEPOSIT_GAS_MIN = 2_000_000;
     /// @dev L1 gas units for the receiver of a withdrawal that was requested here; enough for the wallets that are contracts.

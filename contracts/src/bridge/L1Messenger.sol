@@ -8,7 +8,7 @@ import {Messenger} from "./Messenger.sol";
 /// @dev Runtime: L1.
 contract L1Messenger is Messenger {
     /// @dev OVM gas units of `relayMessage` on L2 beside the target's own, and for each byte of the call.
-    uint256 private constant RELAY_GAS = 1_000_000;
+    uint256 private constant RELAY_GAS = 400_000;
     uint256 private constant RELAY_BYTE_GAS = 100;
 
     IL1Bridge private immutable BRIDGE;

@@ -56,7 +56,7 @@ abstract contract Messenger is IMessenger {
             if (_busy) revert Reentered();
         }
         if (!_busy && !_isForbidden(target)) {
-            uint256 required = gasLimit + gasLimit / _keptShare() + _reserve() + 2 * message.length;
+            uint256 required = gasLimit + gasLimit / _keptShare() + 2 * (_reserve() + message.length);
             uint256 available = gasleft();
             if (available >= required) {
                 // Before the call, so that it can't be delivered again from inside.
@@ -111,7 +111,7 @@ abstract contract Messenger is IMessenger {
     /// @dev A call keeps back one part in `_keptShare() + 1` of the gas.
     function _keptShare() internal pure virtual returns (uint256);
 
-    /// @dev Gas units that are needed beside the target's: the call itself, and writing down how it ended.
+    /// @dev Gas units that suffice to get ready for the call, and again for the call itself and to write down how it ended.
     function _reserve() internal pure virtual returns (uint256);
 
     /// @dev What CALL must be told so that it forwards at most so much.

@@ -11,8 +11,8 @@ contract L2Messenger is Messenger {
     IL2ToL1MessagePasser private constant PASSER = IL2ToL1MessagePasser(0x4200000000000000000000000000000000000016);
     address private constant WETH = 0x4200000000000000000000000000000000000006;
     /// @dev L1 gas units of `relayMessage` on L1 beside the target's own, and for each byte of the call.
-    uint256 private constant RELAY_GAS = 200_000;
-    uint256 private constant RELAY_BYTE_GAS = 2;
+    uint256 private constant RELAY_GAS = 250_000;
+    uint256 private constant RELAY_BYTE_GAS = 10;
     /// @dev A gas argument is EVM gas: that many OVM gas units are forwarded for each (CALL_GAS_SCALE).
     uint256 private constant CALL_GAS_SCALE = 4;
 
@@ -45,7 +45,7 @@ contract L2Messenger is Messenger {
     }
 
     function _reserve() internal pure override returns (uint256) {
-        return 400_000;
+        return 120_000;
     }
 
     function _gasArgument(uint256 gas) internal pure override returns (uint256) {
