@@ -1,11 +1,13 @@
 /** Native gas that does not suffice is never judged: the outcome is the right one or none at all. */
 import { expect, layer } from "@effect/vitest"
+import { MESSAGE_PASSER } from "@ovm/protocol/Predeploys"
 import type { Address } from "@ovm/protocol/Primitives"
 import { layerMemory } from "@ovm/state-manager/StateManager"
 import { Effect, Either, Layer } from "effect"
 import { bytesToHex } from "viem"
 import { defaultOptions } from "../src/ReferenceExecutionManager.ts"
 import { asm, deploying, memory, times } from "./support/Assemble.ts"
+import { deposited } from "./support/Deposits.ts"
 import { layerTampering } from "./support/Tampering.ts"
 import {
   type Allocation,
@@ -35,6 +37,7 @@ const BOMB = addressOf(0xa4)
 const mortal = asm("0 SELFDESTRUCT")
 const world: Readonly<Record<Address, Allocation>> = {
   [USER]: { balance: 10n ** 18n },
+  [MESSAGE_PASSER]: { balance: 10n },
   [SELF]: { code: asm(`1 0 SSTORE 0 0 0 0 1 ${OTHER} GAS CALL POP 7 0 0 LOG1`), balance: 9n },
   [OTHER]: { code: asm("CALLVALUE 0 SSTORE 32 0 RETURN") },
   [RECURSIVE]: { code: asm("0 0 0 0 0 ADDRESS GAS CALL POP GAS 0 SSTORE") },
@@ -49,7 +52,7 @@ const world: Readonly<Record<Address, Allocation>> = {
 }
 
 const bytes = (size: number, of = "01") => `0x${of.repeat(size)}` as const
-const transactions: Readonly<Record<string, TransactionFields>> = {
+const transactions: Readonly<Record<string, TransactionFields | Uint8Array>> = {
   "a call within a call": { to: SELF, gas: 200_000n },
   "a transfer": { to: addressOf(0xe0), value: 1n, gas: 21_000n },
   "calls as deep as the gas goes": { to: RECURSIVE, gas: MAX },
@@ -69,7 +72,9 @@ const transactions: Readonly<Record<string, TransactionFields>> = {
     data: bytesToHex(deploying(asm(times(200, "ADDRESS POP")))),
     gas: 2_000_000n
   },
-  "contracts that are born and die": { to: MORTALS, gas: 3_000_000n }
+  "contracts that are born and die": { to: MORTALS, gas: 3_000_000n },
+  "a deposit": deposited({ to: SELF, mint: 9n, value: 9n, gasLimit: 200_000n }),
+  "a deposit that creates": deposited({ mint: 9n, data: deploying(asm("STOP")) })
 }
 
 const run = Effect.fnUntraced(function* (raw: Uint8Array, gas: bigint | undefined) {
@@ -90,7 +95,7 @@ layer(services)("native gas", (it) => {
     "gives the right outcome or none: %s",
     ([, fields]) =>
       Effect.gen(function* () {
-        const raw = yield* signed(fields)
+        const raw = fields instanceof Uint8Array ? fields : yield* signed(fields)
         const right = yield* run(raw, undefined)
         expect(right).toHaveProperty("result")
         const untouched = yield* Effect.flatMap(makeWorld(world), (state) =>
