@@ -75,6 +75,7 @@ contract HostileToken {
                 // As much as the gas allows, and a length to match.
                 mstore(0, 32)
                 mstore(32, 30000)
+                mstore(64, 0)
                 return(0, 30064)
             }
         }

@@ -108,8 +108,16 @@ export const startBridgeL1 = async (options: { readonly genesisStateRoot?: Hash3
   const node = createTestClient({ chain: foundry, mode: "anvil", transport })
   const wallet = createWalletClient({ chain: foundry, transport })
 
-  const settled = async (hash: Hex): Promise<TransactionReceipt> =>
-    client.waitForTransactionReceipt({ hash })
+  /** Asks for the receipt until it is there: the node mines at once. */
+  const settled = async (hash: Hex): Promise<TransactionReceipt> => {
+    for (let tries = 0; tries < 400; tries++) {
+      const receipt = await client.getTransactionReceipt({ hash }).catch(() => undefined)
+      if (receipt !== undefined) return receipt
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    const pool = await node.getTxpoolContent()
+    throw new Error(`Not mined: ${JSON.stringify([hash, pool], bigints)}`)
+  }
 
   const deploy = async (
     { abi, bytecode }: { readonly abi: Abi; readonly bytecode: Hex },
