@@ -14,7 +14,7 @@ import {RLPWriter} from "../libraries/RLPWriter.sol";
 /// @dev Runtime: L1. Nothing here can be upgraded, and nobody owns it: what each role may do is written in README.md.
 contract Inbox is IInbox {
     /// @dev Bytes. With the record and the envelope of `proveBatchWrong` it stays below the 131,072 of an L1 transaction.
-    uint256 public constant PAYLOAD_BYTES_MAX = 126_976;
+    uint256 public constant PAYLOAD_BYTES_MAX = 124_928;
     /// @dev Queue entries that one batch may take, so that loading them leaves gas enough to check the payload.
     uint256 public constant QUEUED_PER_BATCH_MAX = 512;
     uint256 public constant FORCED_ENTRIES_MAX = 64;
