@@ -245,11 +245,9 @@ const readView = <
   }
 ): Effect.Effect<ContractFunctionReturnType<abi, "view" | "pure", name, args>, L1Error> => {
   // viem's types of these two can't be followed through a generic ABI; its functions take any.
-  const {
-    abi,
-    functionName,
-    args = []
-  }: { abi: Abi; functionName: string; args?: readonly unknown[] | undefined } = view
+  const abi: Abi = view.abi
+  const functionName: string = view.functionName
+  const args: ReadonlyArray<unknown> = Array.isArray(view.args) ? view.args : []
   const data = encodeFunctionData({ abi, functionName, args })
   return call({ to: view.address, data }, view.block).pipe(
     Effect.flatMap((answer) =>
