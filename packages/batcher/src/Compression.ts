@@ -173,14 +173,17 @@ const searchChain = (search: {
   let { candidate, longest } = search
   const limit = bytes.length - at
   for (let depth = 0; candidate >= 0 && depth < SEARCH_DEPTH && longest < NICE_MATCH; depth++) {
-    const distance = at - candidate
+    let distance = at - candidate
     // Unless the byte behind the best match so far is right too, it is no better.
-    if (bytes[candidate + longest] === bytes[at + longest]) {
+    while (bytes[at - distance + longest] === bytes[at + longest]) {
       const found = matchLength(bytes, at, distance, limit)
       if (found > longest) {
         offer(paths, at, distance, found, 1 + distanceBytes(distance))
         longest = found
       }
+      // What repeats from here to there may repeat twice as far away, with room for twice as much.
+      if (found < distance || 2 * distance > at || longest >= NICE_MATCH * 8) break
+      distance *= 2
     }
     candidate = previous[candidate] ?? -1
   }
@@ -314,10 +317,8 @@ export const decompress = (
     output.set(input.subarray(at, at + literals), written)
     at += literals
     written += literals
-    if (at === input.length) {
-      if ((token & 15) === 0) break
-      return malformed(offset, "a match behind the token", "the end of the payload")
-    }
+    // A new distance can't be missing, so a token without any is one of literals alone.
+    if (at === input.length && (token & 15) === 0) break
     const source = (token >> SOURCE_SHIFT) & 3
     const distance = source === 0 ? farDistance() : (recent[source - 1] ?? 0)
     const matchCode = token & 3
