@@ -109,7 +109,7 @@ const accountsOf = ({ key, keys = [] }: RpcOptions): ReadonlyArray<PrivateKeyAcc
   )
 
 /** One request, tried again while L1 does not answer, its answer checked. */
-const requester = (options: RpcOptions): Request => {
+export const requester = (options: RpcOptions): Request => {
   const { backOff = "100 millis", maxBatch = 100, retries = 3, timeout = "10 seconds" } = options
   const { request } = createPublicClient({
     transport: http(options.url, {
