@@ -1,17 +1,7 @@
 /** The L2 half of the bridge as genesis holds it: code at fixed addresses, and what each must know of L1. */
-import {
-  L2Bridge,
-  L2Messenger,
-  L2ToL1MessagePasser,
-  L2TokenFactory
-} from "@ovm/contracts"
+import { L2Bridge, L2Messenger, L2ToL1MessagePasser, L2TokenFactory } from "@ovm/contracts"
 import type { Allocation } from "@ovm/protocol/Genesis"
-import {
-  L2_BRIDGE,
-  L2_MESSENGER,
-  L2_TOKEN_FACTORY,
-  MESSAGE_PASSER
-} from "@ovm/protocol/Predeploys"
+import { L2_BRIDGE, L2_MESSENGER, L2_TOKEN_FACTORY, MESSAGE_PASSER } from "@ovm/protocol/Predeploys"
 import type { Address, Hash32, Hex } from "@ovm/protocol/Primitives"
 import { pad, toHex } from "viem"
 
