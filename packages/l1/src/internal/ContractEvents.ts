@@ -1,106 +1,175 @@
-/** What our contracts said, out of L1's logs; and a batch's payload, out of the transaction that posted it. */
-import { Inbox, L1Bridge, StateCommitmentChain } from "@ovm/contracts"
+/** What the logs of our contracts say, in the words of L1Event; a batch's payload out of its calldata. */
+import { IInbox, IL1Bridge, IStateCommitmentChain } from "@ovm/contracts"
 import type { L1Contracts } from "@ovm/protocol/Deployment"
-import { L1ContractEvent } from "@ovm/protocol/L1Event"
-import { type Hash32, type Hex, ZERO_HASH } from "@ovm/protocol/Primitives"
-import { Option, Schema } from "effect"
-import { decodeEventLog, decodeFunctionData, hexToBytes, keccak256 } from "viem"
-import type { L1Log, L1Transaction } from "../L1Client.ts"
+import type { L1ContractEvent } from "@ovm/protocol/L1Event"
+import { type Address, type Hash32, ZERO_HASH } from "@ovm/protocol/Primitives"
+import { Effect, Option, Schema } from "effect"
+import { decodeEventLog, decodeFunctionData, hexToBytes, keccak256, toEventSelector } from "viem"
+import type { L1ClientService, L1Log } from "../L1Client.ts"
+import { L1AnswerMalformed, type L1Error } from "../L1Error.ts"
+import { AnyAddress } from "./RpcAnswer.ts"
 
-const abi = [...Inbox.abi, ...StateCommitmentChain.abi, ...L1Bridge.abi] as const
+export const watchedAddresses = (contracts: L1Contracts): ReadonlyArray<Address> => [
+  contracts.inbox,
+  contracts.stateCommitmentChain,
+  contracts.bridge
+]
 
-/** An event that says where its payload is, but does not hold it. */
-export type Said =
-  | L1ContractEvent
-  | {
-      readonly _tag: "BatchPosted"
-      readonly record: unknown
-      readonly payloadHash: Hash32
-      readonly transactionHash: Hash32
-    }
+type Said = Exclude<L1ContractEvent, { readonly _tag: "BatchAppended" }>
+type BatchAppended = Extract<L1ContractEvent, { readonly _tag: "BatchAppended" }>
 
-/** None for an event that no node needs. */
-export const read = (log: L1Log, contracts: L1Contracts): Option.Option<Said> => {
-  const ours: ReadonlyArray<string> = [
-    contracts.inbox,
-    contracts.stateCommitmentChain,
-    contracts.bridge
-  ]
-  const [signature, ...topics] = log.topics
-  if (!ours.includes(log.address) || signature === undefined) return Option.none()
-  const decoded = Option.liftThrowable(() =>
-    decodeEventLog({ abi, data: log.data, topics: [signature, ...topics] })
-  )()
-  return Option.flatMap(decoded, (event): Option.Option<Said> => {
-    switch (event.eventName) {
-      case "TransactionEnqueued": {
-        const { from, gasLimit, queueIndex, raw } = event.args
-        return said({ _tag: event.eventName, queueIndex, from, gasLimit, raw: hexToBytes(raw) })
-      }
-      case "BatchAppended": {
-        const { record } = event.args
-        const { transactionHash } = log
-        const { payloadHash } = record
-        return Option.some({ _tag: "BatchPosted", record, payloadHash, transactionHash })
-      }
-      case "BatchVoided":
-        return said({ _tag: event.eventName, index: event.args.index, root: event.args.root })
-      case "ClaimProposed": {
-        const { finalAt, index, proposal, proposer } = event.args
-        return said({ _tag: event.eventName, ...proposal, index, proposer, finalAt })
-      }
-      case "ClaimDisputed":
-      case "ClaimFinalized":
-      case "ClaimDefeated":
-        return said({ _tag: event.eventName, index: event.args.index })
-      case "ClaimResumed":
-        return said({ _tag: event.eventName, ...event.args })
-      case "ETHDeposited":
-        return said({ _tag: event.eventName, ...event.args })
-      case "WithdrawalFinalized":
-        return said({ _tag: event.eventName, ...event.args })
-      default:
-        return Option.none()
-    }
+/** The event that a log tells of; none if it tells of nothing that L2 follows. */
+export const contractEvent = (
+  l1: L1ClientService,
+  contracts: L1Contracts,
+  log: L1Log
+): Effect.Effect<Option.Option<L1ContractEvent>, L1Error> =>
+  Effect.gen(function* () {
+    const decoded = yield* Effect.try({
+      try: () => decodeLog(contracts, log),
+      catch: (cause) => malformed(log, cause instanceof Error ? cause.message : String(cause))
+    })
+    if (decoded === undefined) return Option.none()
+    if (decoded._tag !== "BatchAppended") return Option.some(decoded)
+    return Option.some(yield* withPayload(l1, decoded, log))
   })
+
+const malformed = (log: L1Log, issue: string) =>
+  new L1AnswerMalformed({
+    method: "eth_getLogs",
+    issue: `log ${log.logIndex} of block ${log.blockHash} can't be read: ${issue}`
+  })
+
+const address = Schema.decodeSync(AnyAddress)
+
+const selectors = (
+  abi: typeof IInbox.abi | typeof IL1Bridge.abi | typeof IStateCommitmentChain.abi
+) => new Set(abi.flatMap((item) => (item.type === "event" ? [toEventSelector(item)] : [])))
+const INBOX = selectors(IInbox.abi)
+const CHAIN = selectors(IStateCommitmentChain.abi)
+const BRIDGE = selectors(IL1Bridge.abi)
+
+/** Throws where a log of ours does not fit our own interface. */
+const decodeLog = (
+  contracts: L1Contracts,
+  log: L1Log
+): Said | Omit<BatchAppended, "payload" | "l1TransactionHash"> | undefined => {
+  const [topic] = log.topics
+  if (topic === undefined) return undefined
+  if (log.address === contracts.inbox) return INBOX.has(topic) ? decodeInbox(log) : undefined
+  if (log.address === contracts.stateCommitmentChain) {
+    return CHAIN.has(topic) ? decodeChain(log) : undefined
+  }
+  return log.address === contracts.bridge && BRIDGE.has(topic) ? decodeBridge(log) : undefined
 }
 
-/** The batch with its payload; none if the transaction doesn't hold what the record says. */
-export const withPayload = (
-  said: Extract<Said, { readonly _tag: "BatchPosted" }>,
-  transaction: L1Transaction | undefined
-): Option.Option<L1ContractEvent> => {
-  const payload =
-    said.payloadHash === ZERO_HASH
-      ? Option.some<Hex>("0x")
-      : Option.flatMap(Option.fromNullable(transaction), ({ input }) => payloadOf(input))
-  return Option.flatMap(payload, (bytes) =>
-    said.payloadHash !== ZERO_HASH && keccak256(bytes) !== said.payloadHash
-      ? Option.none()
-      : onlyTypes({
-          _tag: "BatchAppended",
-          record: said.record,
-          payload: hexToBytes(bytes),
-          l1TransactionHash: said.transactionHash
-        })
-  )
+const topicsOf = ({ topics }: L1Log): [Hash32, ...Array<Hash32>] => {
+  const [first = ZERO_HASH, ...rest] = topics
+  return [first, ...rest]
 }
 
-const payloadOf = (input: Hex): Option.Option<Hex> =>
-  Option.flatMap(
-    Option.liftThrowable(() => decodeFunctionData({ abi: Inbox.abi, data: input }))(),
-    (call) => (call.functionName === "appendBatch" ? Option.some(call.args[2]) : Option.none())
-  )
-
-/** viem gives checksummed addresses, and numbers for small integers. */
-const normal = (value: unknown): unknown => {
-  if (typeof value === "string") return /^0x[0-9a-fA-F]*$/.test(value) ? value.toLowerCase() : value
-  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, normal(field)]))
+const decodeInbox = (log: L1Log) => {
+  const { args, eventName } = decodeEventLog({
+    abi: IInbox.abi,
+    data: log.data,
+    topics: topicsOf(log)
+  })
+  switch (eventName) {
+    case "TransactionEnqueued": {
+      const { from, gasLimit, queueIndex, raw } = args
+      return {
+        _tag: "TransactionEnqueued",
+        queueIndex,
+        from: address(from),
+        gasLimit,
+        raw: hexToBytes(raw)
+      } as const
+    }
+    case "BatchAppended": {
+      const { record } = args
+      return {
+        _tag: "BatchAppended",
+        record: { ...record, submitter: address(record.submitter) }
+      } as const
+    }
+    case "BatchVoided":
+      return { _tag: "BatchVoided", index: args.index, root: args.root } as const
+    default:
+      return undefined
+  }
 }
 
-/** Our own contracts' words always fit: that they don't is a bug, not something to pass over. */
-const onlyTypes = (event: unknown): Option.Option<L1ContractEvent> =>
-  Option.some(Schema.validateSync(L1ContractEvent)(normal(event)))
+const decodeChain = (log: L1Log) => {
+  const { args, eventName } = decodeEventLog({
+    abi: IStateCommitmentChain.abi,
+    data: log.data,
+    topics: topicsOf(log)
+  })
+  switch (eventName) {
+    case "ClaimProposed": {
+      const { finalAt, index, proposal, proposer } = args
+      return { _tag: eventName, index, proposer: address(proposer), ...proposal, finalAt } as const
+    }
+    case "ClaimDisputed":
+      return { _tag: eventName, index: args.index } as const
+    case "ClaimResumed":
+      return { _tag: eventName, index: args.index, finalAt: args.finalAt } as const
+    case "ClaimDefeated":
+      return { _tag: eventName, index: args.index } as const
+    case "ClaimFinalized":
+      return { _tag: eventName, index: args.index } as const
+    default:
+      return undefined
+  }
+}
 
-const said: (event: unknown) => Option.Option<Said> = onlyTypes
+const decodeBridge = (log: L1Log) => {
+  const { args, eventName } = decodeEventLog({
+    abi: IL1Bridge.abi,
+    data: log.data,
+    topics: topicsOf(log)
+  })
+  switch (eventName) {
+    case "ETHDeposited": {
+      const { amount, from, queueIndex, to } = args
+      return { _tag: eventName, from: address(from), to: address(to), amount, queueIndex } as const
+    }
+    case "WithdrawalFinalized": {
+      const { success, value, withdrawalHash } = args
+      return { _tag: eventName, withdrawalHash, success, value } as const
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Reads the batch's payload from the transaction that posted it, and checks that it is the one. */
+const withPayload = (
+  l1: L1ClientService,
+  { record }: Omit<BatchAppended, "payload" | "l1TransactionHash">,
+  log: L1Log
+): Effect.Effect<BatchAppended, L1Error> =>
+  Effect.gen(function* () {
+    const l1TransactionHash = log.transactionHash
+    const appended = { _tag: "BatchAppended", record, l1TransactionHash } as const
+    if (record.payloadHash === ZERO_HASH) return { ...appended, payload: new Uint8Array() }
+    const found = yield* l1.getTransaction(l1TransactionHash)
+    if (Option.isNone(found)) {
+      return yield* malformed(log, `its transaction ${l1TransactionHash} is not there`)
+    }
+    const payload = yield* Effect.try({
+      try: () => payloadOf(found.value.input),
+      catch: (cause) => malformed(log, cause instanceof Error ? cause.message : String(cause))
+    })
+    const hash = keccak256(payload)
+    if (hash !== record.payloadHash) {
+      return yield* malformed(log, `its payload has hash ${hash}, not ${record.payloadHash}`)
+    }
+    return { ...appended, payload: hexToBytes(payload) }
+  })
+
+const payloadOf = (input: `0x${string}`): `0x${string}` => {
+  const { args, functionName } = decodeFunctionData({ abi: IInbox.abi, data: input })
+  if (functionName !== "appendBatch") throw new Error(`it calls ${functionName}, not appendBatch`)
+  return args[2]
+}
