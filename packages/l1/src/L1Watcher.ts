@@ -4,7 +4,7 @@ import type { EventLog } from "@ovm/event-log/EventLog"
 import type { AppendError } from "@ovm/event-log/LogError"
 import type { Deployment } from "@ovm/protocol/Deployment"
 import { Hash32 } from "@ovm/protocol/Primitives"
-import { Context, type Duration, type Effect, Layer, Schema, type Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { makeWatcher } from "./internal/WatcherLoop.ts"
 import type { L1Client } from "./L1Client.ts"
 import type { L1Error } from "./L1Error.ts"
@@ -104,10 +104,13 @@ export class L1Watcher extends Context.Tag("@ovm/l1/L1Watcher")<
     /** Seconds since the log last had L1's head: what tells a sequencer to stop sealing. */
     readonly lagSeconds: Effect.Effect<number>
   }
->() {}
-
-/** Watches as long as its scope lives; L1 being down never ends it. */
-export const layer = (
-  options: WatcherOptions
-): Layer.Layer<L1Watcher, DeploymentNotOnL1, L1Client | EventLog | L1View> =>
-  Layer.scoped(L1Watcher, makeWatcher(options))
+>() {
+  /** Watches as long as its scope lives; L1 being down never ends it. */
+  static readonly layer = (
+    options: WatcherOptions
+  ): Layer.Layer<L1Watcher, DeploymentNotOnL1, L1Client | EventLog | L1View> =>
+    Layer.scoped(
+      L1Watcher,
+      Effect.suspend(() => makeWatcher(options))
+    )
+}

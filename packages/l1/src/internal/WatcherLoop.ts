@@ -15,7 +15,11 @@ const BACK_OFF_MIN_MS = 50
 
 export const makeWatcher = (
   options: WatcherOptions
-): Effect.Effect<L1Watcher["Type"], L1ChainMismatch, L1Client | EventLog | L1View | Scope.Scope> =>
+): Effect.Effect<
+  L1Watcher["Type"],
+  DeploymentNotOnL1,
+  L1Client | EventLog | L1View | Scope.Scope
+> =>
   Effect.gen(function* () {
     const l1 = yield* L1Client
     const log = yield* EventLog
