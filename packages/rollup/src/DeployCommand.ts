@@ -112,7 +112,12 @@ export const genesisBlock = Effect.fn("DeployCommand.genesisBlock")(function* (
 
 /** A genesis that knows its L1: the bridge's predeploys, and the L1 block it starts from. */
 export const makeGenesis =
-  (options: { readonly chainId: bigint; readonly balances: Readonly<Record<Address, bigint>> }) =>
+  (options: {
+    readonly chainId: bigint
+    readonly balances: Readonly<Record<Address, bigint>>
+    /** Gets the priority fees. */
+    readonly coinbase?: Address
+  }) =>
   (contracts: L1Contracts, { hash, number, timestamp }: Deploy.L1Origin): Genesis.Genesis =>
     Devnet.genesis({
       ...options,
