@@ -7,7 +7,7 @@ import { Hash32 } from "@ovm/protocol/Primitives"
 import { Context, type Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { makeWatcher } from "./internal/WatcherLoop.ts"
 import type { L1Client } from "./L1Client.ts"
-import type { L1Error } from "./L1Error.ts"
+import type { L1ChainMismatch, L1Error } from "./L1Error.ts"
 import type { L1Header, L1View, ViewError } from "./L1View.ts"
 
 const Uint = Schema.NonNegativeBigIntFromSelf
@@ -29,16 +29,14 @@ export class ReorgTooDeep extends Schema.TaggedError<ReorgTooDeep>()("ReorgTooDe
 export class DeploymentNotOnL1 extends Schema.TaggedError<DeploymentNotOnL1>()(
   "DeploymentNotOnL1",
   {
-    chainId: Uint,
-    foundChainId: Uint,
     number: Uint,
     expected: Hash32,
-    /** Undefined: there is no such block, or nobody looked because the chain is another one. */
+    /** Undefined: there is no such block. */
     found: Schema.UndefinedOr(Hash32)
   }
 ) {
   override get message() {
-    return `Expected L1 of chain ${this.chainId} with block ${this.number}, in which the contracts were deployed, being ${this.expected}, found chain ${this.foundChainId} with ${this.found ?? "no such block"}. Give the deployment's own L1, or another deployment file.`
+    return `Expected L1 block ${this.number}, in which the contracts were deployed, to be ${this.expected}, found ${this.found ?? "no such block"}. Give the deployment's own L1, or another deployment file.`
   }
 }
 
@@ -108,7 +106,7 @@ export class L1Watcher extends Context.Tag("@ovm/l1/L1Watcher")<
   /** Watches as long as its scope lives; L1 being down never ends it. */
   static readonly layer = (
     options: WatcherOptions
-  ): Layer.Layer<L1Watcher, DeploymentNotOnL1, L1Client | EventLog | L1View> =>
+  ): Layer.Layer<L1Watcher, L1ChainMismatch, L1Client | EventLog | L1View> =>
     Layer.scoped(
       L1Watcher,
       Effect.suspend(() => makeWatcher(options))

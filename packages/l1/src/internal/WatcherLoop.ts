@@ -2,9 +2,10 @@
 import { EventLog } from "@ovm/event-log/EventLog"
 import { Clock, Duration, Effect, Random, type Scope, SubscriptionRef } from "effect"
 import { L1Client } from "../L1Client.ts"
+import { L1ChainMismatch } from "../L1Error.ts"
 import { L1View } from "../L1View.ts"
 import {
-  DeploymentNotOnL1,
+  L1ChainMismatch,
   L1Watcher,
   type WatcherOptions,
   type WatcherStatus
@@ -15,26 +16,14 @@ const BACK_OFF_MIN_MS = 50
 
 export const makeWatcher = (
   options: WatcherOptions
-): Effect.Effect<
-  L1Watcher["Type"],
-  DeploymentNotOnL1,
-  L1Client | EventLog | L1View | Scope.Scope
-> =>
+): Effect.Effect<L1Watcher["Type"], L1ChainMismatch, L1Client | EventLog | L1View | Scope.Scope> =>
   Effect.gen(function* () {
     const l1 = yield* L1Client
     const log = yield* EventLog
     const view = yield* L1View
-    const { deployedAt, l1ChainId: chainId } = options.deployment
-    if (l1.chainId !== chainId) {
-      const { hash: expected, number } = deployedAt
-      const foundChainId = l1.chainId
-      return yield* new DeploymentNotOnL1({
-        chainId,
-        foundChainId,
-        number,
-        expected,
-        found: undefined
-      })
+    const { l1ChainId } = options.deployment
+    if (l1.chainId !== l1ChainId) {
+      return yield* new L1ChainMismatch({ expected: l1ChainId, found: l1.chainId })
     }
     const status = yield* SubscriptionRef.make<WatcherStatus>({
       phase: "started",

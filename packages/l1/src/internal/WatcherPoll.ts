@@ -85,9 +85,7 @@ const checkDeployment = ({ l1, options }: Pick<Watch, "l1" | "options">) =>
     const block = yield* l1.getBlock(number)
     const found = Option.getOrUndefined(Option.map(block, ({ hash }) => hash))
     if (found === expected) return
-    const chainId = options.deployment.l1ChainId
-    const foundChainId = l1.chainId
-    return yield* new DeploymentNotOnL1({ chainId, foundChainId, number, expected, found })
+    return yield* new DeploymentNotOnL1({ number, expected, found })
   })
 
 /** Records that the chain we know is no longer L1's, if so. */
