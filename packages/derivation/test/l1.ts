@@ -42,8 +42,10 @@ export class FactualL1 {
   view: L1View.View = L1View.empty
   #blocks: Array<L1Block> = []
   #fork = 0
+  readonly #startSeconds: bigint
 
-  constructor() {
+  constructor(startSeconds = 0) {
+    this.#startSeconds = BigInt(startSeconds)
     this.mine()
   }
 
@@ -63,7 +65,7 @@ export class FactualL1 {
     const parent = this.#blocks.at(-1)
     const number = (parent?.number ?? 0n) + 1n
     const parentHash = parent?.hash ?? ZERO_HASH
-    const mined: Mined = { number, parentHash, timestamp: number * 12n }
+    const mined: Mined = { number, parentHash, timestamp: this.#startSeconds + number * 12n }
     const hash = hashOf(parentHash, this.#fork, number)
     const events: Array<L1ContractEvent> = []
     for (const say of said) {
@@ -79,10 +81,10 @@ export class FactualL1 {
     return block
   }
 
-  /** The newest blocks turn out not to be L1's; other ones can follow. */
+  /** The newest blocks turn out not to be L1's, all but the first at most; other ones can follow. */
   reorganize(depth: number): ReadonlyArray<L1Block> {
     const old = this.head
-    const gone = this.#blocks.splice(-depth)
+    const gone = this.#blocks.splice(Math.max(1, this.#blocks.length - depth))
     this.#fork++
     this.#see(
       new L1Reorganized({

@@ -1,6 +1,7 @@
 /** Derivation's moving parts: the batches that are derived, and the steps that follow L1's. */
 import { EventLog } from "@ovm/event-log/EventLog"
 import * as L1View from "@ovm/l1/L1View"
+import type { L1Origin } from "@ovm/protocol/BlockContext"
 import type { Hash32 } from "@ovm/protocol/Primitives"
 import { Chain } from "@ovm/sequencer/Chain"
 import type { ChainBlock } from "@ovm/sequencer/ChainIndex"
@@ -82,7 +83,7 @@ const catchUp = (parts: Parts): Effect.Effect<Heads, DerivationError> =>
       if (batch === undefined) break
       yield* deriveBatch(parts, view, batch)
     }
-    yield* dropUnfounded(parts, view)
+    yield* dropUnfounded(parts)
     return yield* headsOf(parts, view)
   })
 
@@ -159,33 +160,50 @@ const readBatch = (
   })
 
 /** Takes away what no batch made: all of it, or what builds on an L1 that is no more. */
-const dropUnfounded = (parts: Parts, view: L1View.View) =>
+const dropUnfounded = (parts: Parts) =>
   Effect.gen(function* () {
-    const { chain, options } = parts
+    const { chain, l1, options } = parts
     const derived = yield* lastDerived(parts)
     const head = yield* chain.head
     if (head.header.number <= derived.header.number) return
-    const number = options.keepsUnsafe
-      ? yield* lastFounded(chain, view, derived.header.number)
+    const unsafe = options.keepsUnsafe
+      ? // As L1 is after the head was sealed: what the head names and this has not is gone.
+        yield* foundedBlocks(chain, yield* l1.view, derived, head)
       : derived.header.number
-    if (number === head.header.number) return
-    yield* chain.rollBackTo({ number, reason: "L1 no longer has what the blocks above build on" })
+    if (unsafe === head.header.number) return
+    yield* chain.rollBackTo({
+      number: unsafe,
+      reason: "L1 no longer has what the blocks above build on"
+    })
   })
 
-/** The last block whose L1 origin, and those of all blocks below, are still L1's. */
-const lastFounded = (chain: typeof Chain.Service, view: L1View.View, from: bigint) =>
+/** Number of the last block up to `head` whose L1 origin, and those of all blocks below, are still L1's. */
+const foundedBlocks = (
+  chain: typeof Chain.Service,
+  view: L1View.View,
+  derived: ChainBlock,
+  head: ChainBlock
+) =>
   Effect.gen(function* () {
-    let number = from
-    for (;;) {
+    const start = derived.context.l1Origin.number
+    let number = derived.header.number
+    while (number < head.header.number) {
       const block = Option.getOrUndefined(yield* chain.block(number + 1n))
       if (block === undefined) return number
-      const { hash, number: l1Number } = block.context.l1Origin
-      // An origin that the view has not reached is judged when it gets there.
-      const known = Option.getOrUndefined(L1View.blockByNumber(view, l1Number))
-      if (known !== undefined && known.hash !== hash) return number
+      const { l1Origin } = block.context
+      // What L1's batches confirmed needs no other word.
+      if (l1Origin.number > start && !hasBlock(view, l1Origin)) return number
       number++
     }
+    return number
   })
+
+/** Whether it is a block of L1; too deep ones, which the view holds no more, are. */
+const hasBlock = (view: L1View.View, { hash, number }: L1Origin): boolean => {
+  const held = Option.getOrUndefined(L1View.blockByNumber(view, number))
+  if (held !== undefined) return held.hash === hash
+  return view.head !== undefined && number + L1View.UNDO_DEPTH <= view.head.number
+}
 
 /** The last block that the derived batches make; genesis before the first. */
 const lastDerived = ({ chain, genesis, journal }: Parts): Effect.Effect<ChainBlock> =>
