@@ -4,12 +4,7 @@ import { Clock, Duration, Effect, Random, type Scope, SubscriptionRef } from "ef
 import { L1Client } from "../L1Client.ts"
 import { L1ChainMismatch } from "../L1Error.ts"
 import { L1View } from "../L1View.ts"
-import {
-  L1ChainMismatch,
-  L1Watcher,
-  type WatcherOptions,
-  type WatcherStatus
-} from "../L1Watcher.ts"
+import { L1Watcher, type WatcherOptions, type WatcherStatus } from "../L1Watcher.ts"
 import { bringUpToDate } from "./WatcherPoll.ts"
 
 const BACK_OFF_MIN_MS = 50
