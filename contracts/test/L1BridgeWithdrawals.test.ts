@@ -400,6 +400,19 @@ describe("a target", () => {
     expect(events).toMatchObject([{ name: "WithdrawalFinalized", args: { success: false } }])
   })
 
+  it("with the most data and gas that L2 lets through fits one L1 transaction (EIP-7825)", async () => {
+    const largest: Withdrawal = {
+      ...{ ...toReceiver, gasLimit: 10_000_000n },
+      data: `0x${"ff".repeat(16_384)}`
+    }
+    const holding = await stateWith([largest], 500)
+    const index = await l1.propose(holding.root)
+    await matured()
+    const events = await l1.events(finalize(await holding.proofOf(largest, index), 2n ** 24n))
+    expect(events.at(-1)).toMatchObject({ name: "WithdrawalFinalized", args: { success: true } })
+    expect(events[0]?.args["gas"]).toBeGreaterThanOrEqual(9_900_000n)
+  })
+
   it("has the gas that was asked for, or the withdrawal stays as it was", async () => {
     await matured()
     const parts = await proofOf(requiring)

@@ -93,6 +93,15 @@ export interface L2Source<E> {
   readonly lastBatchedBlock: Effect.Effect<bigint, E>
 }
 
+/** Claims become final in order, so an earlier one can be in the way. */
+export type Obstacle =
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Disputed" }
+  /** A clock that runs: until when, in seconds since the Unix epoch. */
+  | { readonly _tag: "Clock"; readonly finalAt: bigint }
+  /** More claims than one call looks at wait to be made final. */
+  | { readonly _tag: "TooManyClaims" }
+
 /** What L1 knows of a withdrawal, all as of one block. */
 export interface L1Facts {
   /** Seconds since the Unix epoch, of that block. */
@@ -107,8 +116,8 @@ export interface L1Facts {
     readonly index: bigint
     readonly blockNumber: bigint
     readonly disputed: boolean
-    /** Whether the bridge may rely on it now, but for a pause. */
-    readonly usable: boolean
+    /** What keeps the bridge from relying on it now, but for a pause: it, or one that it builds on. */
+    readonly obstacle: Obstacle
     readonly finalAt: bigint
   }>
 }
@@ -156,18 +165,25 @@ export const decide = (facts: {
   const common = { withdrawalHash, claimIndex: claim.index }
   if (claim.disputed)
     return disputed(common, "Wait for the dispute to be decided; its clock stands.")
-  if (claim.finalAt > l1.now) {
-    const secondsLeft = claim.finalAt - l1.now
+  if (claim.obstacle._tag === "Disputed") {
+    return disputed(common, "Wait for the dispute of an earlier claim to be decided.")
+  }
+  const earlier = claim.obstacle._tag === "Clock" ? claim.obstacle.finalAt : 0n
+  const finalAt = earlier > claim.finalAt ? earlier : claim.finalAt
+  if (finalAt > l1.now) {
+    const secondsLeft = finalAt - l1.now
     const nextStep = `Wait ${secondsLeft} seconds for the challenge period to end.`
-    return { _tag: "Claimed", ...common, finalAt: claim.finalAt, secondsLeft, nextStep }
+    return { _tag: "Claimed", ...common, finalAt, secondsLeft, nextStep }
   }
   if (l1.pausedUntil > l1.now) {
     const secondsLeft = l1.pausedUntil - l1.now
     const nextStep = `Wait ${secondsLeft} seconds for the guardian's pause to end.`
     return { _tag: "Paused", ...common, until: l1.pausedUntil, secondsLeft, nextStep }
   }
-  if (!claim.usable)
-    return disputed(common, "Wait for the dispute of an earlier claim to be decided.")
+  if (claim.obstacle._tag === "TooManyClaims") {
+    const nextStep = "Call finalizeUpTo of the StateCommitmentChain for earlier claims, in steps."
+    return { _tag: "Claimed", ...common, finalAt, secondsLeft: 0n, nextStep }
+  }
   return {
     _tag: "ReadyToFinalize",
     ...common,

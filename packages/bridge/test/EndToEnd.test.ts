@@ -307,7 +307,13 @@ sharing(Layer.mergeAll(l1Layer, l2Layer), { timeout: "60 seconds" })("bridge", (
         )
       yield* dispute("pauseClock")
       expect(yield* status()).toMatchObject({ _tag: "Disputed", claimIndex })
+      yield* Effect.promise(() => l1.travel(100n))
       yield* dispute("resumeClock")
+      // The clock stood still meanwhile.
+      const resumed = yield* status()
+      expect(resumed._tag === "Claimed" && resumed.secondsLeft).toBeGreaterThan(
+        CHALLENGE_PERIOD - 30n
+      )
       yield* Effect.promise(() => l1.travel(CHALLENGE_PERIOD + 1n))
 
       const pause = (until: bigint) =>

@@ -19,7 +19,12 @@ import {
 } from "../../../contracts/test/support/Withdrawals.ts"
 import * as Withdrawal from "../src/Withdrawal.ts"
 import * as WithdrawalProof from "../src/WithdrawalProof.ts"
-import { decide, type L1Facts, type SentWithdrawal } from "../src/WithdrawalStatus.ts"
+import {
+  decide,
+  type L1Facts,
+  type Obstacle,
+  type SentWithdrawal
+} from "../src/WithdrawalStatus.ts"
 
 const ALICE: Address = "0x00000000000000000000000000000000000a11ce"
 const withdrawal: Withdrawal.Withdrawal = {
@@ -132,7 +137,13 @@ describe("the status", () => {
     ...{ now: 1_000n, challengePeriodSeconds: 600n, pausedUntil: 0n },
     ...{ finalized: Option.none(), claim: Option.none() }
   }
-  const claim = { index: 2n, blockNumber: 12n, disputed: false, usable: false, finalAt: 1_100n }
+  const claim = {
+    index: 2n,
+    blockNumber: 12n,
+    disputed: false,
+    obstacle: { _tag: "None" } as const,
+    finalAt: 1_100n
+  }
   const of = (facts: Partial<L1Facts>, lastBatchedBlock = 20n) =>
     decide({ sent, l1: { ...l1, ...facts }, lastBatchedBlock })
 
@@ -142,7 +153,7 @@ describe("the status", () => {
     expect(of({ claim: Option.some(claim) })).toMatchObject({
       ...{ _tag: "Claimed", claimIndex: 2n, finalAt: 1_100n, secondsLeft: 100n }
     })
-    const ripe = { ...claim, finalAt: 1_000n, usable: true }
+    const ripe = { ...claim, finalAt: 1_000n }
     expect(of({ claim: Option.some(ripe) })).toMatchObject({
       ...{ _tag: "ReadyToFinalize", claimIndex: 2n, proofBlockNumber: 12n }
     })
@@ -158,9 +169,17 @@ describe("the status", () => {
 
   it("tells what holds it up", () => {
     expect(of({ claim: Option.some({ ...claim, disputed: true }) })._tag).toBe("Disputed")
-    // Its own clock ran out, but an earlier claim is disputed.
-    expect(of({ claim: Option.some({ ...claim, finalAt: 900n }) })._tag).toBe("Disputed")
-    const ripe = Option.some({ ...claim, finalAt: 900n, usable: false })
+    const behind = (obstacle: Obstacle) =>
+      of({ claim: Option.some({ ...claim, finalAt: 900n, obstacle }) })
+    // Its own clock ran out, but an earlier claim is disputed, or was for so long that it ends later.
+    expect(behind({ _tag: "Disputed" })._tag).toBe("Disputed")
+    expect(behind({ _tag: "Clock", finalAt: 1_200n })).toMatchObject({
+      ...{ _tag: "Claimed", finalAt: 1_200n, secondsLeft: 200n }
+    })
+    expect(behind({ _tag: "TooManyClaims" })).toMatchObject({
+      ...{ _tag: "Claimed", secondsLeft: 0n, nextStep: expect.stringContaining("finalizeUpTo") }
+    })
+    const ripe = Option.some({ ...claim, finalAt: 900n })
     expect(of({ claim: ripe, pausedUntil: 1_030n })).toMatchObject({
       ...{ _tag: "Paused", until: 1_030n, secondsLeft: 30n }
     })

@@ -3,7 +3,7 @@ import { L1Bridge, StateCommitmentChain } from "@ovm/contracts"
 import type { L1Contracts } from "@ovm/protocol/Deployment"
 import { type Effect, Option } from "effect"
 import { BaseError, ContractFunctionRevertedError, type PublicClient } from "viem"
-import type { L1Facts, SentWithdrawal } from "../WithdrawalStatus.ts"
+import type { L1Facts, Obstacle, SentWithdrawal } from "../WithdrawalStatus.ts"
 import { ask, type ChainUnreachable } from "./Reading.ts"
 
 /** Claims that are asked for at once. */
@@ -42,8 +42,8 @@ export const readL1 = (
     }
     const claim = await firstCovering(client, scc, l2BlockNumber)
     if (claim === undefined) return { ...facts, finalized: Option.none(), claim: Option.none() }
-    const usable = await isUsable(client, scc, claim.index)
-    return { ...facts, finalized: Option.none(), claim: Option.some({ ...claim, usable }) }
+    const obstacle = await obstacleTo(client, scc, claim.index)
+    return { ...facts, finalized: Option.none(), claim: Option.some({ ...claim, obstacle }) }
   })
 
 interface ClaimsAt {
@@ -54,7 +54,7 @@ interface ClaimsAt {
 
 /** The claims that stand grow by block number, so the search goes back from the newest. */
 const firstCovering = async (client: PublicClient, scc: ClaimsAt, l2BlockNumber: bigint) => {
-  let first: Omit<Option.Option.Value<L1Facts["claim"]>, "usable"> | undefined
+  let first: Omit<Option.Option.Value<L1Facts["claim"]>, "obstacle"> | undefined
   let end = await client.readContract({ ...scc, functionName: "claimCount" })
   while (end > 0n) {
     const start = end > PAGE ? end - PAGE : 0n
@@ -74,16 +74,34 @@ const firstCovering = async (client: PublicClient, scc: ClaimsAt, l2BlockNumber:
 }
 
 /** Asks the very question that the bridge asks. */
-const isUsable = async (client: PublicClient, scc: ClaimsAt, index: bigint): Promise<boolean> => {
+const obstacleTo = async (
+  client: PublicClient,
+  scc: ClaimsAt,
+  index: bigint
+): Promise<Obstacle> => {
   try {
     await client.readContract({ ...scc, functionName: "requireFinal", args: [index] })
-    return true
+    return { _tag: "None" }
   } catch (error) {
     const reverted =
-      error instanceof BaseError &&
-      error.walk((cause) => cause instanceof ContractFunctionRevertedError) !== null
-    if (reverted) return false
-    throw error
+      error instanceof BaseError
+        ? error.walk((cause) => cause instanceof ContractFunctionRevertedError)
+        : null
+    if (!(reverted instanceof ContractFunctionRevertedError)) throw error
+    const [, status, finalAt] = reverted.data?.args ?? []
+    switch (reverted.data?.errorName) {
+      case "ClaimNotFinal":
+        return status === DISPUTED || typeof finalAt !== "bigint"
+          ? { _tag: "Disputed" }
+          : { _tag: "Clock", finalAt }
+      case "TooManyClaims":
+        return { _tag: "TooManyClaims" }
+      // The pause is told apart already.
+      case "Paused":
+        return { _tag: "None" }
+      default:
+        throw error
+    }
   }
 }
 
