@@ -37,12 +37,3 @@ export const DerivationEvent = Schema.Union(BatchDerived, DerivationRolledBack)
 export type DerivationEvent = typeof DerivationEvent.Type
 
 export const derivationEventTypes = EventTypes.make({ schema: DerivationEvent })
-
-/** The batches that are derived after one more event. */
-export const evolve = (
-  derived: ReadonlyArray<BatchDerived>,
-  event: DerivationEvent
-): ReadonlyArray<BatchDerived> =>
-  event._tag === "v1.BatchDerived"
-    ? [...derived, event]
-    : derived.slice(0, Number(event.batchCount))

@@ -95,6 +95,8 @@ export const makeSequencer = Effect.fn("Sequencer.start")(function* (
     rollBackTo: Effect.fn("Sequencer.rollBackTo")((move: RollBack) =>
       MoveChain.rollBackTo(head, move, companionsOf(parts)).pipe(
         Effect.tap((dropped) => readmit(parts, dropped)),
+        // Interrupted in between, users' transactions would be in no block and wait nowhere.
+        Effect.uninterruptible,
         Effect.provide(requirements),
         building.withPermits(1)
       )
