@@ -1,13 +1,12 @@
 /** The watcher at work: when it asks, how it bears failures, and what it tells of itself. */
 import { EventLog } from "@ovm/event-log/EventLog"
-import { Clock, Duration, Effect, Random, type Scope, SubscriptionRef } from "effect"
+import { Clock, Duration, Effect, type Scope, SubscriptionRef } from "effect"
 import { L1Client } from "../L1Client.ts"
 import { L1ChainMismatch } from "../L1Error.ts"
 import { L1View } from "../L1View.ts"
 import { L1Watcher, type WatcherOptions, type WatcherStatus } from "../L1Watcher.ts"
+import { repeatWithBackOff } from "./Repeat.ts"
 import { bringUpToDate } from "./WatcherPoll.ts"
-
-const BACK_OFF_MIN_MS = 50
 
 export const makeWatcher = (
   options: WatcherOptions
@@ -46,9 +45,10 @@ export const makeWatcher = (
     const { backOffMax = "15 seconds", every = "1 second" } = options
     if (every !== "manual") {
       yield* Effect.forkScoped(
-        forEver(poll, {
-          everyMs: Duration.toMillis(every),
-          backOffMaxMs: Duration.toMillis(backOffMax)
+        repeatWithBackOff(poll, {
+          name: "L1 watcher",
+          pause: Effect.sleep(every),
+          backOffMax: Duration.decode(backOffMax)
         })
       )
     }
@@ -63,22 +63,3 @@ export const makeWatcher = (
       )
     })
   })
-
-/** Asks at intervals; after failures less and less often, so that a node in trouble is left in peace. */
-const forEver = <A, E extends { readonly message: string }>(
-  poll: Effect.Effect<A, E>,
-  { backOffMaxMs, everyMs }: { readonly everyMs: number; readonly backOffMaxMs: number }
-): Effect.Effect<never> => {
-  const round = (failures: number): Effect.Effect<never> =>
-    Effect.matchEffect(poll, {
-      onSuccess: () => Effect.as(Effect.sleep(everyMs), 0),
-      onFailure: (error) =>
-        Effect.gen(function* () {
-          yield* Effect.logDebug(`L1 watcher: ${error.message}`)
-          const longest = Math.min(backOffMaxMs, BACK_OFF_MIN_MS * 2 ** Math.min(failures, 20))
-          yield* Effect.sleep(yield* Random.nextRange(longest / 2, longest))
-          return failures + 1
-        })
-    }).pipe(Effect.flatMap(round))
-  return round(0)
-}
