@@ -179,6 +179,27 @@ describe("A chain that moves back", () => {
     }).pipe(Effect.provide(manual), Effect.provide(Foundation))
   )
 
+  it.effect("loses nobody's transaction when it moves while others submit", () =>
+    Effect.gen(function* () {
+      const sequencer = yield* Sequencer
+      const raws = yield* Effect.forEach([0, 1, 2, 3, 4, 5], (nonce) =>
+        Effect.all([signed(alice, nonce), signed(bob, nonce)])
+      )
+      const back = Effect.asVoid(sequencer.rollBackTo({ number: 0n, reason }))
+      const submits = raws.flat().map((raw) => Effect.asVoid(sequencer.submit(raw)))
+      yield* Effect.all([...submits.slice(0, 6), back, ...submits.slice(6), back], {
+        concurrency: "unbounded"
+      })
+      yield* sequencer.seal
+      const found = yield* Effect.forEach(raws.flat(), (raw) =>
+        sequencer.transaction(Transaction.hash(raw))
+      )
+      assert.isTrue(found.every(Option.isSome))
+      assert.deepStrictEqual(blocksIn(yield* indexOfLog), yield* history)
+      assert.strictEqual((yield* replayed).hash, (yield* sequencer.head).hash)
+    }).pipe(Effect.provide(sequencerWith()), Effect.provide(Foundation))
+  )
+
   it.effect(
     "is the fold of its log, whatever happened to it",
     () =>
