@@ -13,7 +13,6 @@ import * as Node from "@ovm/rollup/Node"
 import type { Sequencer } from "@ovm/sequencer/Sequencer"
 import { Effect, Layer, Redacted, Schedule } from "effect"
 import { parseEther } from "viem"
-import * as DirectOutbox from "./DirectOutbox.ts"
 
 export type SequencerNode = Sequencer | Batcher | Node.NodeServices
 export type VerifierNode = Verifier | Proposer | Node.NodeServices
@@ -54,7 +53,7 @@ const client = (key: `0x${string}`) =>
 /** Seals, and posts what it seals. */
 export const layerSequencer = (deployment: Deployment, logFile?: string) =>
   Node.layerBatcher({ deployment }).pipe(
-    Layer.provide(DirectOutbox.layer(BATCHER_KEY)),
+    Layer.provide(Node.layerOutbox({ every: "250 millis" })),
     Layer.provideMerge(
       Node.layerSequencer({
         deployment,
@@ -68,7 +67,7 @@ export const layerSequencer = (deployment: Deployment, logFile?: string) =>
 /** Derives from L1 alone, verifies, and claims. */
 export const layerVerifier = (deployment: Deployment) =>
   Node.layerProposer({ deployment }).pipe(
-    Layer.provide(DirectOutbox.layer(PROPOSER_KEY)),
+    Layer.provide(Node.layerOutbox({ every: "250 millis" })),
     Layer.provideMerge(Node.layerVerifier({ deployment, watchEvery: "250 millis" })),
     Layer.provide(client(PROPOSER_KEY))
   )

@@ -5,6 +5,7 @@
 import * as Batcher from "@ovm/batcher/Batcher"
 import type { L1Outbox } from "@ovm/batcher/L1Outbox"
 import * as Proposer from "@ovm/batcher/Proposer"
+import * as ManagedOutbox from "@ovm/batcher/ManagedOutbox"
 import type { SafeChain } from "@ovm/batcher/SafeChain"
 import type * as Derivation from "@ovm/derivation/Derivation"
 import * as DerivationLayers from "@ovm/derivation/Derivation"
@@ -14,6 +15,7 @@ import * as L1ViewSource from "@ovm/derivation/L1ViewSource"
 import * as Verifier from "@ovm/derivation/Verifier"
 import { EventLog } from "@ovm/event-log/EventLog"
 import type { OpenError } from "@ovm/event-log/LogError"
+import type { LoadError } from "@ovm/event-log/Machine"
 import * as SqliteEventLog from "@ovm/event-log/SqliteEventLog"
 import type { EngineFault } from "@ovm/execution-manager/Engine"
 import type { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
@@ -21,6 +23,7 @@ import type { L1Client } from "@ovm/l1/L1Client"
 import type { L1ChainMismatch } from "@ovm/l1/L1Error"
 import { L1View, type ViewError } from "@ovm/l1/L1View"
 import * as L1Watcher from "@ovm/l1/L1Watcher"
+import * as TransactionManager from "@ovm/l1/TransactionManager"
 import type { Deployment } from "@ovm/protocol/Deployment"
 import * as Chain from "@ovm/sequencer/Chain"
 import * as Mempool from "@ovm/sequencer/Mempool"
@@ -116,6 +119,12 @@ export const layerVerifier = (
     Layer.provideMerge(layerFoundation(options))
   )
 }
+
+/** Sends the node's L1 transactions, each once: intents and outcomes are in the node's own log. */
+export const layerOutbox = (
+  options: TransactionManager.ManagerOptions = {}
+): Layer.Layer<L1Outbox | TransactionManager.TransactionManager, LoadError, L1Client | EventLog> =>
+  Layer.provideMerge(ManagedOutbox.layer, TransactionManager.TransactionManager.layer(options))
 
 /** Posts what a sequencer's node seals. Its L1 client must hold the batcher's key. */
 export const layerBatcher: (
