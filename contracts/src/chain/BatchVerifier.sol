@@ -79,13 +79,28 @@ contract BatchVerifier is IBatchVerifier {
                 next++;
             } while (next < entries.length && gas + entries[next].gasLimit <= l2BlockGasLimit);
             uint256 count = next - pass.queued;
-            _openBlock(pass, count);
+            _openBlock(pass, 0, 0, count);
             for (uint256 index = 0; index < count; index++) {
                 _addLeaf(pass, index, true, entries[pass.queued + index].transactionHash);
             }
             pass.queued = next;
         }
         return (_root(pass.leaves, pass.count), uint32(pass.blocks), uint32(pass.count));
+    }
+
+    /// @inheritdoc IBatchVerifier
+    /// @dev A second caller also keeps the decoder a function of its own: inside another one it would spill to memory.
+    function plaintext(bytes calldata payload) external pure returns (bool wellFormed, bytes memory bytes_) {
+        (uint256 start, uint256 end) = BatchDecoder.plaintext(payload);
+        if (end == 0) return (false, bytes_);
+        assembly ("memory-safe") {
+            let size := sub(end, start)
+            bytes_ := mload(0x40)
+            mstore(bytes_, size)
+            mcopy(add(bytes_, 0x20), start, size)
+            mstore(0x40, and(add(add(bytes_, size), 0x5f), not(31)))
+        }
+        return (true, bytes_);
     }
 
     function _requireEntries(BatchRecord calldata record, QueueEntry[] calldata entries) private pure {
@@ -100,76 +115,85 @@ contract BatchVerifier is IBatchVerifier {
             let leaves := add(free, LEAF_BYTES)
             mstore(add(pass, 0x20), leaves)
             // As much as a batch has leaves at most: memory costs when it is touched.
-            mstore(0x40, add(leaves, shl(5, 4096)))
+            mstore(0x40, add(leaves, shl(5, 1536)))
         }
     }
 
-    /// @dev Reads a block at `at`; gives where the next one starts, or the largest number if it is malformed.
+    /// @dev Reads a block at `at`; gives where the next one starts, or the largest number if it is malformed. No sum
+    /// overflows: numbers have 56 bits, and there are few of them.
     function _block(Pass memory pass, QueueEntry[] calldata entries, uint256 gasLimit, uint256 at, uint256 end)
         private
         pure
         returns (uint256)
     {
-        uint256 queued;
-        uint256 users;
-        {
-            uint256 delta;
-            (delta, at) = BatchDecoder.varint(at);
-            if (at >= end) return type(uint256).max;
-            pass.timestamp += delta;
-            (delta, at) = BatchDecoder.varint(at);
-            if (at >= end) return type(uint256).max;
-            pass.origin += delta;
-            (queued, at) = BatchDecoder.varint(at);
-            if (at >= end) return type(uint256).max;
-            (users, at) = BatchDecoder.varint(at);
-            if (at > end) return type(uint256).max;
+        unchecked {
+            (uint256 timestamp, uint256 next1) = BatchDecoder.varint(at);
+            if (next1 >= end) return type(uint256).max;
+            (uint256 origin, uint256 next2) = BatchDecoder.varint(next1);
+            if (next2 >= end) return type(uint256).max;
+            (uint256 queued, uint256 next3) = BatchDecoder.varint(next2);
+            if (next3 >= end) return type(uint256).max;
+            (uint256 users, uint256 next4) = BatchDecoder.varint(next3);
+            if (next4 > end) return type(uint256).max;
+            uint256 count = queued + users;
+            if (count == 0 || pass.count + count > BatchDecoder.MAX_BATCH_TRANSACTIONS) return type(uint256).max;
+            _openBlock(pass, timestamp, origin, count);
+            if (queued != 0) _addQueued(pass, entries, gasLimit, queued);
+            if (users == 0) return next4;
+            return _addUsers(pass, queued, count, next4, end);
         }
-        uint256 count = queued + users;
-        if (count == 0 || pass.count + count > BatchDecoder.MAX_BATCH_TRANSACTIONS) return type(uint256).max;
-        _openBlock(pass, count);
-        if (queued != 0) _addQueued(pass, entries, gasLimit, queued);
-        return _addUsers(pass, queued, count, at, end);
     }
 
     function _addQueued(Pass memory pass, QueueEntry[] calldata entries, uint256 gasLimit, uint256 count) private pure {
-        uint256 first = pass.queued;
-        uint256 gas = 0;
-        pass.queued = first + count;
-        // Those that don't exist need no leaf: their number is wrong.
-        if (pass.queued > entries.length) {
-            pass.count += count;
-            return;
+        unchecked {
+            uint256 first = pass.queued;
+            uint256 gas = 0;
+            pass.queued = first + count;
+            // Those that don't exist need no leaf: their number is wrong.
+            if (pass.queued > entries.length) {
+                pass.count += count;
+                return;
+            }
+            for (uint256 index = 0; index < count; index++) {
+                QueueEntry calldata entry = entries[first + index];
+                if (entry.blockNumber > pass.origin) _break(pass, QUEUED_BEFORE_ORIGIN);
+                gas += entry.gasLimit;
+                _addLeaf(pass, index, true, entry.transactionHash);
+            }
+            if (gas > gasLimit) _break(pass, QUEUED_GAS);
         }
-        for (uint256 index = 0; index < count; index++) {
-            QueueEntry calldata entry = entries[first + index];
-            if (entry.blockNumber > pass.origin) _break(pass, QUEUED_BEFORE_ORIGIN);
-            gas += entry.gasLimit;
-            _addLeaf(pass, index, true, entry.transactionHash);
-        }
-        if (gas > gasLimit) _break(pass, QUEUED_GAS);
     }
 
+    /// @dev The hot loop: user transactions from `index` on, up to `count`.
     function _addUsers(Pass memory pass, uint256 index, uint256 count, uint256 at, uint256 end)
         private
         pure
         returns (uint256)
     {
-        for (; index < count; index++) {
-            uint256 size;
-            (size, at) = BatchDecoder.varint(at);
-            if (at > end || size > end - at) return type(uint256).max;
-            bytes32 transactionHash;
-            uint256 kind;
+        unchecked {
+            uint256 leaf = pass.leaf;
+            uint256 to = pass.leaves + 32 * pass.count;
+            pass.count += count - index;
             assembly ("memory-safe") {
-                kind := byte(0, mload(at))
-                transactionHash := keccak256(at, size)
+                mstore(add(leaf, 0xa0), 0)
             }
-            if (size == 0 || kind == DEPOSIT_TYPE) _break(pass, USER_TRANSACTION);
-            _addLeaf(pass, index, false, transactionHash);
-            at += size;
+            for (; index < count; index++) {
+                uint256 size;
+                (size, at) = BatchDecoder.varint(at);
+                if (at > end || size > end - at) return type(uint256).max;
+                bool isForbidden;
+                assembly ("memory-safe") {
+                    isForbidden := or(iszero(size), eq(byte(0, mload(at)), DEPOSIT_TYPE))
+                    mstore(add(leaf, 0x80), index)
+                    mstore(add(leaf, 0xc0), keccak256(at, size))
+                    mstore(to, keccak256(leaf, LEAF_BYTES))
+                    to := add(to, 0x20)
+                    at := add(at, size)
+                }
+                if (isForbidden) _break(pass, USER_TRANSACTION);
+            }
+            return at;
         }
-        return at;
     }
 
     function _break(Pass memory pass, uint256 rule) private pure {
@@ -177,18 +201,20 @@ contract BatchVerifier is IBatchVerifier {
     }
 
     /// @dev Writes what the leaves of a block have in common.
-    function _openBlock(Pass memory pass, uint256 count) private pure {
-        uint256 leaf = pass.leaf;
-        uint256 index = pass.blocks;
-        uint256 time = pass.timestamp;
-        uint256 l1Origin = pass.origin;
+    function _openBlock(Pass memory pass, uint256 timestampDelta, uint256 originDelta, uint256 count) private pure {
         assembly ("memory-safe") {
-            mstore(leaf, index)
+            let leaf := mload(pass)
+            let blocks := mload(add(pass, 0x60))
+            mstore(add(pass, 0x60), add(blocks, 1))
+            let sum := add(mload(add(pass, 0xa0)), timestampDelta)
+            mstore(add(pass, 0xa0), sum)
+            mstore(leaf, blocks)
             mstore(add(leaf, 0x20), count)
-            mstore(add(leaf, 0x40), time)
-            mstore(add(leaf, 0x60), l1Origin)
+            mstore(add(leaf, 0x40), sum)
+            sum := add(mload(add(pass, 0xc0)), originDelta)
+            mstore(add(pass, 0xc0), sum)
+            mstore(add(leaf, 0x60), sum)
         }
-        pass.blocks = index + 1;
     }
 
     function _addLeaf(Pass memory pass, uint256 index, bool queued, bytes32 transactionHash) private pure {
@@ -201,7 +227,9 @@ contract BatchVerifier is IBatchVerifier {
             mstore(add(leaf, 0xc0), transactionHash)
             mstore(add(leaves, shl(5, count)), keccak256(leaf, LEAF_BYTES))
         }
-        pass.count = count + 1;
+        unchecked {
+            pass.count = count + 1;
+        }
     }
 
     function _judge(Pass memory pass, BatchRecord calldata record, uint256 entries) private pure returns (uint8) {

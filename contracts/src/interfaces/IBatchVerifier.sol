@@ -36,4 +36,8 @@ interface IBatchVerifier {
         external
         pure
         returns (bytes32 root, uint32 blocks, uint32 transactions);
+
+    /// @notice A payload before compression, for whoever wants to look.
+    /// @return wellFormed Whether it can be undone within the limits; its blocks may be malformed nonetheless.
+    function plaintext(bytes calldata payload) external pure returns (bool wellFormed, bytes memory bytes_);
 }

@@ -5,6 +5,6 @@ export const MAX_PAYLOAD_BYTES = 124_928
 /** Bytes of a batch before compression. */
 export const MAX_PLAINTEXT_BYTES = 393_216
 /** Leaves of a batch: user transactions and queued ones. */
-export const MAX_BATCH_TRANSACTIONS = 4_096
+export const MAX_BATCH_TRANSACTIONS = 1_536
 /** Steps of the decompression, a match or the literals at the end. */
-export const MAX_SEQUENCES = 16_384
+export const MAX_SEQUENCES = 5_120

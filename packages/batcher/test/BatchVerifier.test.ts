@@ -1,6 +1,8 @@
 import { Either, FastCheck as fc } from "effect"
+import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import * as BatchCodec from "../src/BatchCodec.ts"
+import * as BatchLimits from "../src/BatchLimits.ts"
 import { fallbackBlocks } from "../src/BatchRules.ts"
 import {
   blockOf,
@@ -142,6 +144,18 @@ describe("the contract and the rules", () => {
 })
 
 describe("the contract", () => {
+  it("has the limits of the rules", () => {
+    const source = readFileSync(
+      new URL("../../../contracts/src/chain/BatchDecoder.sol", import.meta.url),
+      "utf8"
+    )
+    const limits = [...source.matchAll(/internal constant (MAX_\w+) = ([\d_]+);/g)]
+    const found = Object.fromEntries(
+      limits.map(([, name, value]) => [name, Number(value?.replaceAll("_", ""))])
+    )
+    expect(found).toEqual({ ...BatchLimits })
+  })
+
   it("takes all entries of the record's range, and no others", async () => {
     const blocks = [blockOf([noise(1, 4)])]
     const record = recordOf(blocks, [])
