@@ -20,6 +20,9 @@ interface IWETH {
     /// @notice `spender` may take `available` wei of `owner`, but asked for `required`.
     error InsufficientAllowance(address owner, address spender, uint256 required, uint256 available);
 
+    /// @notice The reserve holds what is not on L2: only a withdrawal may put anything there, or it would arrive nowhere.
+    error TransferToReserve();
+
     function name() external view returns (string memory);
     function symbol() external view returns (string memory);
     function decimals() external view returns (uint8);

@@ -70,6 +70,7 @@ contract WETH is IWETH {
 
     /// @inheritdoc IWETH
     function transferFrom(address src, address dst, uint256 wad) public returns (bool) {
+        if (dst == RESERVE) revert TransferToReserve();
         if (src != msg.sender) {
             uint256 allowed = allowance[src][msg.sender];
             if (allowed != type(uint256).max) {

@@ -1,5 +1,5 @@
 /** The bridge's calls on L1 for a plain account with viem: each tried first, sent once, and answered by what came of it. */
-import { Inbox, L1Bridge } from "@ovm/contracts"
+import { Inbox, L1Bridge, MerklePatricia, StateCommitmentChain } from "@ovm/contracts"
 import type { L1Contracts } from "@ovm/protocol/Deployment"
 import { Hash32, type Address, type Hex } from "@ovm/protocol/Primitives"
 import { Effect, Schema } from "effect"
@@ -164,7 +164,7 @@ export const finalizeWithdrawal = Effect.fn("Deposits.finalizeWithdrawal")(funct
 ) {
   const receipt = yield* sending(bridge, {
     address: bridge.contracts.bridge,
-    abi: L1Bridge.abi,
+    abi: [...L1Bridge.abi, ...claimErrors],
     functionName: "finalizeWithdrawal",
     args: [options.proof],
     value: 0n
@@ -226,8 +226,11 @@ const enqueueing = (
     }
   })
 
-/** The bridge passes on what the Inbox refuses. */
-const inboxErrors = Inbox.abi.filter(({ type }) => type === "error")
+const isError = ({ type }: { readonly type: string }) => type === "error"
+
+/** The bridge passes on what the Inbox refuses, and what the claims and the proofs do. */
+const inboxErrors = Inbox.abi.filter(isError)
+const claimErrors = [...StateCommitmentChain.abi, ...MerklePatricia.abi].filter(isError)
 
 const sending = (
   { client, wallet }: BridgeClient,

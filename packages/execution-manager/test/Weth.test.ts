@@ -125,6 +125,16 @@ it.effect("refuses to move more than there is, with the amounts", () =>
   }).pipe(Effect.provide(services))
 )
 
+it.effect("sends nothing to the reserve, where it would arrive nowhere", () =>
+  Effect.gen(function* () {
+    const { balanceOf, call } = yield* setUp
+    const { returnData, success } = yield* call(ALICE, transfer(MESSAGE_PASSER, 1n))
+    expect(success).toBe(false)
+    expect(decodeErrorResult({ abi, data: returnData }).errorName).toBe("TransferToReserve")
+    expect(yield* balanceOf(ALICE)).toBe(1_000n)
+  }).pipe(Effect.provide(services))
+)
+
 it.effect("lets a spender take what was approved, natively, and no more", () =>
   Effect.gen(function* () {
     const { balanceOf, call } = yield* setUp
