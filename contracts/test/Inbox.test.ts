@@ -280,21 +280,7 @@ describe("appending", () => {
 
   it("takes at most 512 entries, so that a wrong batch can still be shown", async () => {
     const raw = await transfer(0, { gas: 21_000n, data: "0x" })
-    await l1.node.setAutomine(false)
-    for (let nonce = 0, base = 0; nonce < 513; nonce++) {
-      if (nonce === 0) base = await l1.client.getTransactionCount({ address: L1.alice.address })
-      const { args, abi, name, to } = enqueue(raw)
-      const data = encodeFunctionData({ abi, functionName: name, args })
-      await l1.wallet.sendTransaction({
-        account: L1.alice,
-        to,
-        data,
-        gas: 200_000n,
-        nonce: base + nonce
-      })
-    }
-    await l1.node.mine({ blocks: 6 })
-    await l1.node.setAutomine(true)
+    await L1.fillQueue(l1, chain, raw, 513)
     expect(await count("queueLength")).toBe(513n)
     expect(await l1.refusal(await honest(0n, 513n))).toEqual({
       error: "TooManyQueued",

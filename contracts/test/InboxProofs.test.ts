@@ -1,6 +1,6 @@
 import type { BatchRecord } from "@ovm/protocol/BatchRecord"
 import { type Hash32, type Hex, ZERO_HASH } from "@ovm/protocol/Primitives"
-import { keccak256, pad } from "viem"
+import { encodeFunctionData, keccak256 } from "viem"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import {
   type Block,
@@ -184,6 +184,26 @@ describe("a lying batcher", () => {
     expect(await l1.client.getBalance({ address: chain.addresses.inbox })).toBe(0n)
   })
 
+  it("pays a contract too, unless that refuses the wei", async () => {
+    const posted = await post({ ...headerOf(await rightBlocks(), 2n), blocks: 9 }, "0x02")
+    const through = (call: L1.Call) => {
+      const data = encodeFunctionData({
+        abi: call.abi,
+        functionName: call.name,
+        args: call.args ?? []
+      })
+      return chain.receiver("forward", [chain.addresses.inbox, data])
+    }
+    await l1.act(through(prove(posted)))
+    await l1.act(chain.receiver("setHabit", [1]))
+    const withdraw = through(chain.inbox("withdraw"))
+    expect(await l1.refusal(withdraw)).toMatchObject({ error: "TransferFailed" })
+    await l1.act(chain.receiver("setCall", [chain.addresses.inbox, dataOfWithdraw()]))
+    await l1.act(withdraw)
+    const reward = await l1.client.getBalance({ address: chain.addresses.receiver })
+    expect(reward).toBe(L1.BATCHER_BOND / 2n)
+  })
+
   it("can't be saved by the guardian", async () => {
     const posted = await post({ ...headerOf(await rightBlocks(), 2n), blocks: 9 }, "0x02")
     const until = (await l1.now()) + 1_000n
@@ -306,17 +326,9 @@ describe("leaves of batches without a payload that counts", () => {
     expect(record).toMatchObject(headerOf(blocks, 7n))
   })
 
-  it("cost one L1 transaction at most: 64 forced entries, 512 in a wrong batch", async () => {
-    expect(pad("0x")).toBe(ZERO_HASH)
+  it("are 64 at most in a forced batch, which fits an L1 transaction", async () => {
     const raw = await transfer(0, { gas: 21_000n, data: "0x" })
-    await fillQueue(raw, 512)
-    const worst: Hex = `0x00${"00010000".repeat(31_231)}000100`
-    const header = { root: ZERO_HASH, blocks: 1, transactions: 1, queueEnd: 512n }
-    const posted = await post(header, worst)
-    const { calldataBytes, gasUsed } = await l1.act(prove(posted))
-    expect(calldataBytes).toBeLessThan(L1.TRANSACTION_SIZE_MAX)
-    expect(gasUsed).toBeLessThan(L1.TRANSACTION_GAS_MAX)
-    await fillQueue(raw, 64)
+    await L1.fillQueue(l1, chain, raw, 64)
     const at = (await l1.now()) + L1.WINDOW + 10n
     const forced = await l1.act({ ...chain.inbox("forceInclude", [64n]), at })
     expect(recordIn(forced.events).transactions).toBe(64)
@@ -324,21 +336,7 @@ describe("leaves of batches without a payload that counts", () => {
   })
 })
 
-const fillQueue = async (raw: Hex, entries: number) => {
-  await l1.node.setAutomine(false)
-  const base = await l1.client.getTransactionCount({ address: L1.alice.address })
-  for (let nonce = 0; nonce < entries; nonce++) {
-    const { abi, args, name, to } = chain.inbox("enqueue", [raw])
-    await l1.wallet.writeContract({
-      account: L1.alice,
-      abi,
-      address: to,
-      functionName: name,
-      args,
-      gas: 200_000n,
-      nonce: base + nonce
-    })
-  }
-  await l1.node.mine({ blocks: 6 })
-  await l1.node.setAutomine(true)
+const dataOfWithdraw = (): Hex => {
+  const { abi, name } = chain.inbox("withdraw")
+  return encodeFunctionData({ abi, functionName: name })
 }

@@ -84,14 +84,16 @@ const freePort = () =>
     })
   })
 
-const startAnvil = async () => {
+/** @param timestamp Seconds since the Unix epoch, of the first block. Default: now. */
+const startAnvil = async (timestamp: bigint | undefined) => {
   const port = await freePort()
   const manifest = createRequire(import.meta.url).resolve("@foundry-rs/anvil/package.json")
   const node = spawn(
     process.execPath,
     [
       ...[path.join(path.dirname(manifest), "bin.mjs"), "--port", String(port)],
-      ...["--host", "127.0.0.1", "--hardfork", "osaka"]
+      ...["--host", "127.0.0.1", "--hardfork", "osaka"],
+      ...(timestamp === undefined ? [] : ["--timestamp", String(timestamp)])
     ],
     { stdio: ["ignore", "pipe", "pipe"] }
   )
@@ -109,8 +111,8 @@ const startAnvil = async () => {
   return { url: `http://127.0.0.1:${port}`, stop: () => node.kill() }
 }
 
-export const startL1Node = async () => {
-  const { stop, url } = await startAnvil()
+export const startL1Node = async (options: { readonly timestamp?: bigint } = {}) => {
+  const { stop, url } = await startAnvil(options.timestamp)
   const transport = http(url, { timeout: 60_000 })
   const client = createPublicClient({ chain: foundry, transport, pollingInterval: 10 })
   const node = createTestClient({ chain: foundry, mode: "anvil", transport })
@@ -148,9 +150,7 @@ export const startL1Node = async () => {
       gas: call.gas ?? TRANSACTION_GAS_MAX
     })
     const receipt = await client.waitForTransactionReceipt({ hash })
-    const { size } = await client
-      .getBlock({ blockNumber: receipt.blockNumber })
-      .then(({ timestamp }) => ({ size: (data.length - 2) / 2, timestamp }))
+    const size = (data.length - 2) / 2
     if (size >= TRANSACTION_SIZE_MAX)
       throw new Error(`Calldata of ${size} bytes fits no transaction.`)
     return { receipt, hash, calldataBytes: size }
@@ -204,14 +204,27 @@ export type L1Node = Awaited<ReturnType<typeof startL1Node>>
 const text = (value: unknown) =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}` : inner))
 
+/** Puts one raw transaction into the queue many times, several to an L1 block. */
+export const fillQueue = async (l1: L1Node, chain: Chain, raw: Hex, entries: number) => {
+  await l1.node.setAutomine(false)
+  const base = await l1.client.getTransactionCount({ address: alice.address })
+  const { abi, args, name, to } = chain.inbox("enqueue", [raw])
+  const data = encodeFunctionData({ abi, functionName: name, args })
+  for (let nonce = base; nonce < base + entries; nonce++) {
+    await l1.wallet.sendTransaction({ account: alice, to, data, gas: 200_000n, nonce })
+  }
+  await l1.node.mine({ blocks: 6 })
+  await l1.node.setAutomine(true)
+}
+
 /** Inbox and claims on an L1, with known accounts in every role. */
-export const deployChain = async (l1: L1Node) => {
+export const deployChain = async (l1: L1Node, bridgeAddress: Address = bridge.address) => {
   const transactionDecoder = await l1.deploy(contracts.TransactionDecoder)
   const batchVerifier = await l1.deploy(contracts.BatchVerifier)
   const inbox = await l1.deploy(contracts.Inbox, [
     {
       batcher: batcher.address,
-      bridge: bridge.address,
+      bridge: bridgeAddress,
       transactionDecoder,
       batchVerifier,
       guardian: guardian.address,
