@@ -1,4 +1,5 @@
 /** BENCHMARKS.md: what was measured, as a person reads it, and which expectations it met. */
+import type { BatchesRow } from "./Batches.ts"
 import type { Environment } from "./Environment.ts"
 import type { CodeRow, GasAndCode } from "./GasAndCode.ts"
 import type { LogBytesRow } from "./LogBytes.ts"
@@ -21,6 +22,7 @@ export interface Results {
   readonly gasAndCode: GasAndCode
   readonly log: ReadonlyArray<LogRow>
   readonly logBytes: ReadonlyArray<LogBytesRow>
+  readonly batches: ReadonlyArray<BatchesRow>
 }
 
 export interface Target {
@@ -140,6 +142,9 @@ export const render = (results: Results): string =>
     ),
     "Bytes of one transaction in the log, its share of the block's two other events included:",
     logBytesTable(results.logBytes),
+    "## Batches on L1",
+    BATCHES,
+    batchesTable(results.batches),
     "## Replay",
     REPLAY,
     replayTable(results.workloads)
@@ -251,6 +256,23 @@ const logBytesTable = (rows: ReadonlyArray<LogBytesRow>): string =>
       number(storedBytes, 0),
       times(storedBytes / payloadBytes)
     ])
+  )
+
+const BATCHES = `Bytes and L1 gas of one transaction in a batch: random amounts, recipients and senders, blocks of 20, each signature 64 bytes
+that nothing compresses. The payload has the blocks' context besides, and a contract can undo it. Gas is calldata's at the floor of
+EIP-7623, 21,000 of the L1 transaction included; what \`appendBatch\` executes is below the floor, so it adds nothing.`
+
+const batchesTable = (rows: ReadonlyArray<BatchesRow>): string =>
+  table(
+    ["", "transactions", "bytes", "L1 gas"],
+    rows.flatMap(({ name, posted, transactions }) =>
+      posted.map((way) => [
+        `${name}: ${way.name}`,
+        integer(transactions),
+        number(way.bytes, 1),
+        number(way.l1Gas, 0)
+      ])
+    )
   )
 
 const REPLAY = `Milliseconds a block, live and replay block by block in turn. Live is from the first transaction submitted to the block durable;

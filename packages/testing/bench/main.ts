@@ -7,6 +7,7 @@ import { layerReference } from "@ovm/execution-manager/ReferenceExecutionManager
 import { layerMemory } from "@ovm/state-manager/StateManager"
 import { Cause, Console, Effect, Layer } from "effect"
 import { benchEventLog } from "../../event-log/bench/append.bench.ts"
+import { measureBatches } from "./Batches.ts"
 import { environment, load } from "./Environment.ts"
 import { measureGasAndCode } from "./GasAndCode.ts"
 import { measureLogBytes } from "./LogBytes.ts"
@@ -41,6 +42,8 @@ const measure = (quick: boolean) =>
     yield* Console.error("the log")
     const logBytes = yield* measureLogBytes({ directory, logFile, workloads })
     const log = yield* Effect.promise(benchEventLog)
+    yield* Console.error("batches on L1")
+    const batches = yield* Effect.promise(() => measureBatches(quick ? 200 : 600))
     const results: Results = {
       environment: environment({ date: new Date(), loadBefore }),
       seconds: (nowMs() - started) / 1_000,
@@ -48,7 +51,8 @@ const measure = (quick: boolean) =>
       recovery,
       gasAndCode,
       log,
-      logBytes
+      logBytes,
+      batches
     }
     return results
   }).pipe(Effect.scoped)

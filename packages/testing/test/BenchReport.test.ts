@@ -37,6 +37,13 @@ const results = (replayMs: number): Results => ({
       storedBytes: 500
     }
   ],
+  batches: [
+    {
+      name: "ERC-20 transfer",
+      transactions: 10,
+      posted: [{ name: "a batch's payload", bytes: 100, l1Gas: 4_000 }]
+    }
+  ],
   workloads: [
     {
       name: "ERC-20 transfer",
