@@ -186,10 +186,11 @@ const unposted = (safe: SafeHead, view: View) =>
       const block = Option.getOrUndefined(yield* chain.block(number))
       if (block === undefined) return blocks
       const { l1Origin, timestamp } = block.context
-      leaves += block.items.length
-      const isEarly = timestamp > latest || l1Origin.number > view.head.number
-      if (isEarly || leaves > BatchCodec.MAX_BATCH_TRANSACTIONS) return blocks
+      if (timestamp > latest || l1Origin.number > view.head.number) return blocks
       blocks.push(block)
+      leaves += block.items.length
+      // One block more than can fit tells that the channel is full.
+      if (leaves > BatchCodec.MAX_BATCH_TRANSACTIONS) return blocks
     }
   })
 
