@@ -110,7 +110,17 @@ export class DeployerTooPoor extends Schema.TaggedError<DeployerTooPoor>()("Depl
   }
 }
 
-export type DeployError = DeployStepFailed | UnexpectedAddress | DeployerTooPoor
+/** A queue entry may ask for more gas than a block has: no sequencer could ever take it. Recover by giving blocks more gas. */
+export class BlockGasTooLow extends Schema.TaggedError<BlockGasTooLow>()("BlockGasTooLow", {
+  required: Schema.BigIntFromSelf,
+  found: Schema.BigIntFromSelf
+}) {
+  override get message() {
+    return `Expected L2 blocks to have at least ${this.required} gas, what one transaction may use, found ${this.found} in genesis. Raise genesis.gasLimit.`
+  }
+}
+
+export type DeployError = DeployStepFailed | UnexpectedAddress | DeployerTooPoor | BlockGasTooLow
 
 /** In this order: an address follows from the deployer's nonce. */
 const ORDER = [
@@ -171,6 +181,9 @@ export const deploy = Effect.fn("Deploy.deploy")(function* <E, R>(options: Deplo
     ...options.parameters
   }
   const genesis = options.makeGenesis(contracts, origin)
+  if (genesis.gasLimit < MAX_TRANSACTION_GAS) {
+    return yield* new BlockGasTooLow({ required: MAX_TRANSACTION_GAS, found: genesis.gasLimit })
+  }
   const genesisBlock = yield* options.genesisBlock(genesis)
   const escrowWei = escrowOf(genesis)
   const depositBond = (options.depositBatcherBond ?? true) && parameters.batcherBondWei > 0n

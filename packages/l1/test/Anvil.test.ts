@@ -1,9 +1,12 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { existsSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { layerAnvil, Anvil } from "@ovm/l1/Anvil"
 import { L1Client, layerRpc } from "@ovm/l1/L1Client"
-import { Effect, Exit, Option } from "effect"
+import { Effect, Exit, Option, Schedule } from "effect"
 import { assert, describe, it } from "vitest"
 
 const run = <A, E>(effect: Effect.Effect<A, E, Anvil | L1Client>, options = {}) =>
@@ -64,6 +67,26 @@ describe("layerAnvil", () => {
       }),
       { stateFile, retries: 0 }
     )
+  })
+
+  it("leaves no process behind when its program is killed", async () => {
+    const program = `
+      import { Anvil, layerAnvil } from "@ovm/l1/Anvil"
+      import { Effect } from "effect"
+      Effect.runPromise(Effect.provide(Effect.flatMap(Anvil, ({ url }) =>
+        Effect.zipRight(Effect.sync(() => process.stdout.write(url)), Effect.never)), layerAnvil()))
+    `
+    const cwd = fileURLToPath(new URL("..", import.meta.url))
+    const args = ["--import", "tsx", "--input-type=module", "-e", program]
+    const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "inherit"] })
+    const [url] = await once(child.stdout, "data")
+    child.kill("SIGKILL")
+    await once(child, "exit")
+    const isGone = Effect.flip(
+      Effect.provide(Effect.void, layerRpc({ url: String(url), retries: 0 }))
+    )
+    const error = await Effect.runPromise(Effect.retry(isGone, Schedule.spaced("50 millis")))
+    assert.strictEqual(error._tag, "L1Unavailable")
   })
 
   it("says why it can't start", async () => {
