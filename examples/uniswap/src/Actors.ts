@@ -1,5 +1,4 @@
 /** Who acts in the story, with keys that anybody may know. */
-import * as Devnet from "@ovm/rollup/Devnet"
 import * as Wallet from "@ovm/rollup/Wallet"
 import { parseEther } from "viem"
 
@@ -12,10 +11,8 @@ export const friend = Wallet.make(`0x${"f7".repeat(32)}`)
 /** The sequencer's account: gets the priority fees. */
 export const sequencer = Wallet.make(`0x${"5e".repeat(32)}`)
 
-export const genesis = Devnet.genesis({
-  coinbase: sequencer.address,
-  balances: {
-    [deployer.address]: parseEther("10000"),
-    [user.address]: parseEther("100")
-  }
-})
+/** Wei that L2 starts with. */
+export const balances = {
+  [deployer.address]: parseEther("10000"),
+  [user.address]: parseEther("100")
+}

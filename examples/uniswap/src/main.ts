@@ -1,8 +1,9 @@
-/** `pnpm example:uniswap`: trades on Uniswap inside the OVM, then replays every block from the log. */
+/** `pnpm example:uniswap`: trades on Uniswap inside the OVM; replays every block from the log, and derives it from L1. */
 import { Command, Options } from "@effect/cli"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { EventLog } from "@ovm/event-log/EventLog"
+import * as Genesis from "@ovm/protocol/Genesis"
 import * as Cli from "@ovm/rollup/Cli"
 import * as Rollup from "@ovm/rollup/Rollup"
 import * as ChainReplay from "@ovm/sequencer/ChainReplay"
@@ -10,9 +11,10 @@ import { Sequencer } from "@ovm/sequencer/Sequencer"
 import { ExecutionManager } from "@ovm/execution-manager/ExecutionManager"
 import { Clock, Effect, Option } from "effect"
 import { encodeFunctionData, formatEther, hexToBigInt, hexToBytes } from "viem"
-import { friend, genesis, user } from "./Actors.ts"
+import { friend, user } from "./Actors.ts"
 import { Erc20 } from "./Contracts.ts"
 import * as Market from "./Market.ts"
+import * as OnL1 from "./OnL1.ts"
 import { check, CheckFailed, heading, layerSilent, layerText, Output, step } from "./Output.ts"
 import { short } from "./Render.ts"
 import * as Trades from "./Trades.ts"
@@ -66,7 +68,7 @@ const askThePast = (told: Told) =>
     const past = yield* ChainReplay.replay({ until: v1.blockNumber })
     const { returnData } = yield* manager.executeCall({
       state: past.state,
-      context: { ...contextOf(past.header), chainId: past.genesis.chainId },
+      context: contextOf(past),
       from: user.address,
       to: market.bat,
       value: 0n,
@@ -86,16 +88,14 @@ const askThePast = (told: Told) =>
     return { blockNumber: v1.blockNumber, balance }
   })
 
-const contextOf = (header: Told["header"]) => ({
+const contextOf = ({ genesis, header, l1Origin }: ChainReplay.Replayed) => ({
+  ...Genesis.context(genesis),
   number: header.number,
   timestamp: header.timestamp,
   gasLimit: header.gasLimit,
   baseFeePerGas: header.baseFeePerGas,
-  coinbase: genesis.coinbase,
-  prevRandao: genesis.l1Origin.hash,
-  blobBaseFee: 1n,
-  l1Origin: genesis.l1Origin,
-  protocolVersion: genesis.protocolVersion
+  prevRandao: Genesis.prevRandao(genesis.chainId, header.number),
+  l1Origin
 })
 
 const tell = (logFile: string) =>
@@ -103,10 +103,13 @@ const tell = (logFile: string) =>
     const { paint, say } = yield* Output
     yield* say(paint("bold", "Uniswap inside the Optimistic Virtual Machine"))
     yield* say(paint("dim", `A sequencer node from layers; its event log: ${logFile}`))
+    const deployment = yield* OnL1.deploy
+    const { genesis } = deployment
     const told = yield* story.pipe(Effect.provide(Rollup.layer({ genesis, logFile })))
     const layers = Rollup.layerReplay(logFile)
     const replayed = yield* replay(told).pipe(Effect.provide(layers))
     const asOf = yield* askThePast(told).pipe(Effect.provide(layers))
+    const { derived, l1 } = yield* OnL1.postAndDerive({ deployment, logFile, hash: told.hash })
     yield* say(`\n${paint("bold", paint("green", "Every check held."))}`)
     return {
       v1: told.v1,
@@ -116,9 +119,11 @@ const tell = (logFile: string) =>
         events: replayed.events,
         identical: replayed.hash === told.hash
       },
-      asOf
+      asOf,
+      l1,
+      derived
     }
-  })
+  }).pipe(Effect.provide(OnL1.layer))
 
 /** Integers as decimal strings, as the JSON's readers expect of amounts beyond 2^53. */
 const toJson = (value: unknown): string =>
@@ -152,7 +157,7 @@ const command = Command.make("example:uniswap", { json, log }, (options) =>
   }).pipe(Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Trades on Uniswap V1 and V2, original bytecode, inside the OVM; then replays the whole chain from its event log. Example: pnpm example:uniswap --log ./uniswap.sqlite"
+    "Trades on Uniswap V1 and V2, original bytecode, inside the OVM; then replays the whole chain from its event log, posts it on an L1 of its own, and derives it from there. Example: pnpm example:uniswap --log ./uniswap.sqlite"
   )
 )
 

@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { EventLog } from "@ovm/event-log/EventLog"
 import * as SqliteEventLog from "@ovm/event-log/SqliteEventLog"
-import { Effect, Schema } from "effect"
+import * as ChainLog from "@ovm/sequencer/ChainLog"
+import { Effect, Schema, Stream } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { amountOut } from "../src/Formula.ts"
 
@@ -51,7 +52,9 @@ const Report = Schema.Struct({
     expectedEthOut: Integer
   }),
   replay: Schema.Struct({ blocks: Integer, events: Integer, identical: Schema.Boolean }),
-  asOf: Schema.Struct({ blockNumber: Integer, balance: Integer })
+  asOf: Schema.Struct({ blockNumber: Integer, balance: Integer }),
+  l1: Schema.Struct({ batches: Integer, transactions: Integer, bytes: Integer, l1Gas: Integer }),
+  derived: Schema.Struct({ blocks: Integer, identical: Schema.Boolean })
 })
 
 const decode = Schema.decodeUnknownSync(Schema.parseJson(Report), { onExcessProperty: "error" })
@@ -60,6 +63,18 @@ const digest = async (file: string) =>
   createHash("sha256")
     .update(await readFile(file))
     .digest("hex")
+
+/** What the log's blocks hold, counted without replaying. */
+const signedIn = (filename: string) =>
+  Stream.runFold(
+    ChainLog.blocks,
+    { blocks: 0, transactions: 0, bytes: 0 },
+    ({ blocks, bytes, transactions }, { items }) => ({
+      blocks: blocks + 1,
+      transactions: transactions + items.length,
+      bytes: bytes + items.reduce((sum, { raw }) => sum + raw.length, 0)
+    })
+  ).pipe(Effect.provide(SqliteEventLog.layer({ filename, readonly: true })), Effect.runPromise)
 
 const ETHER = 10n ** 18n
 
@@ -117,6 +132,20 @@ describe("example:uniswap --json --log", () => {
     assert.strictEqual(asOf.balance, v1.tokensOut)
   })
 
+  it("posts every transaction on L1, in fewer bytes than users signed, and derives every block again", async () => {
+    const { derived, l1, replay } = decode(ended.stdout)
+    const { blocks, bytes, transactions } = await signedIn(file)
+    assert.isTrue(derived.identical)
+    assert.strictEqual(derived.blocks, replay.blocks)
+    assert.strictEqual(replay.blocks, blocks.toString())
+    assert.strictEqual(l1.transactions, transactions.toString())
+    assert.isAtLeast(Number(l1.batches), 1)
+    assert.isBelow(Number(l1.bytes), bytes)
+    // Calldata costs at least 10 gas a byte (EIP-7623); a transaction, at least 21,000.
+    assert.isAtLeast(Number(l1.l1Gas), 21_000 * Number(l1.batches) + 10 * Number(l1.bytes))
+    assert.isAtMost(Number(l1.l1Gas), 2 ** 24 * Number(l1.batches))
+  })
+
   it("leaves a log that verifies, with every event that it counted", async () => {
     const head = await Effect.runPromise(
       Effect.flatMap(EventLog, (log) => log.verify).pipe(
@@ -158,6 +187,11 @@ describe("example:uniswap", () => {
     assert.include(after("ovmCALL BAT.transfer(Friend, "), "CALLER BATExchange · ADDRESS BAT")
     // A forwarder's code is the template's, its ADDRESS its own.
     assert.include(after("ovmDELEGATECALL V1Exchange."), "CALLER User · ADDRESS BATExchange")
+    assert.match(
+      stdout,
+      /Everything posted on L1, and derived from it again\n[\s\S]* batch 0: blocks 1 to \d+ /
+    )
+    assert.match(stdout, /all \d+ blocks derived from L1: identical/)
     assert.include(stdout, "Every check held.")
   }, 180_000)
 })
