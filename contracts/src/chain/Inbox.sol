@@ -8,11 +8,12 @@ import {DecodedTransaction, ITransactionDecoder} from "../interfaces/ITransactio
 import {BatchTree} from "../libraries/BatchTree.sol";
 import {BoundedPause} from "../libraries/BoundedPause.sol";
 import {IntrinsicGas} from "../libraries/IntrinsicGas.sol";
+import {PullPayments} from "../libraries/PullPayments.sol";
 import {RLPWriter} from "../libraries/RLPWriter.sol";
 
 /// @title Inbox
 /// @dev Runtime: L1. Nothing here can be upgraded, and nobody owns it: what each role may do is written in README.md.
-contract Inbox is IInbox {
+contract Inbox is IInbox, PullPayments {
     /// @dev Bytes. With the record and the envelope of `proveBatchWrong` it stays below the 131,072 of an L1 transaction.
     uint256 public constant PAYLOAD_BYTES_MAX = 124_928;
     /// @dev Queue entries that one batch may take, so that loading them leaves gas enough to check the payload.
@@ -58,8 +59,6 @@ contract Inbox is IInbox {
     mapping(uint256 index => bool) public isVoided;
     /// @inheritdoc IInbox
     mapping(uint256 index => bytes32) public voidedRoot;
-    /// @inheritdoc IInbox
-    mapping(address account => uint256) public withdrawable;
 
     constructor(InboxParameters memory parameters) {
         batcher = parameters.batcher;
@@ -330,20 +329,6 @@ contract Inbox is IInbox {
         bond = amount;
         _counters.bonded = amount >= batcherBond;
         emit BondChanged(batcher, amount);
-    }
-
-    /// @inheritdoc IInbox
-    function withdraw() external {
-        uint256 amount = withdrawable[msg.sender];
-        if (amount == 0) revert NothingToWithdraw(msg.sender);
-        withdrawable[msg.sender] = 0;
-        emit Withdrawn(msg.sender, amount);
-        _send(msg.sender, amount);
-    }
-
-    function _send(address account, uint256 amount) private {
-        (bool success,) = account.call{value: amount}("");
-        if (!success) revert TransferFailed(account, amount);
     }
 
     // The guardian

@@ -4,11 +4,12 @@ pragma solidity 0.8.30;
 import {IInbox} from "../interfaces/IInbox.sol";
 import {Claim, ClaimStatus, IStateCommitmentChain, Proposal} from "../interfaces/IStateCommitmentChain.sol";
 import {BoundedPause} from "../libraries/BoundedPause.sol";
+import {PullPayments} from "../libraries/PullPayments.sol";
 
 /// @title State commitment chain
 /// @dev Runtime: L1. The claims that stand form a chain by height; a defeat cuts it, and the next claim takes the height of
 /// the defeated one, but never its index. So every question is answered without walking over claims.
-contract StateCommitmentChain is IStateCommitmentChain {
+contract StateCommitmentChain is IStateCommitmentChain, PullPayments {
     /// @dev Claims that one `finalizeUpTo` may make final.
     uint256 public constant FINALIZED_PER_CALL_MAX = 64;
 
@@ -63,8 +64,6 @@ contract StateCommitmentChain is IStateCommitmentChain {
     mapping(uint256 index => Stored) private _claims;
     /// @dev Index of the claim that stands at this height, if the height is at most `tipHeight`.
     mapping(uint256 height => uint256 index) private _atHeight;
-    /// @inheritdoc IStateCommitmentChain
-    mapping(address account => uint256) public withdrawable;
 
     /// @param disputeGame_ May be zero: then nobody can dispute.
     /// @param challengePeriod_ Seconds.
@@ -239,20 +238,6 @@ contract StateCommitmentChain is IStateCommitmentChain {
         stored.mark = Mark.Reclaimed;
         withdrawable[stored.proposer] += bond;
         emit BondReclaimed(index, stored.proposer, bond);
-    }
-
-    /// @inheritdoc IStateCommitmentChain
-    function withdraw() external {
-        uint256 amount = withdrawable[msg.sender];
-        if (amount == 0) revert NothingToWithdraw(msg.sender);
-        withdrawable[msg.sender] = 0;
-        emit Withdrawn(msg.sender, amount);
-        _send(msg.sender, amount);
-    }
-
-    function _send(address account, uint256 amount) private {
-        (bool success,) = account.call{value: amount}("");
-        if (!success) revert TransferFailed(account, amount);
     }
 
     // The guardian and the clock

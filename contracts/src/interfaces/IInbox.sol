@@ -87,7 +87,6 @@ interface IInbox {
 
     /// @notice Wei that the bond holds from now on.
     event BondChanged(address indexed batcher, uint256 bond);
-    event Withdrawn(address indexed account, uint256 amount);
     event PausedUntil(uint256 until);
 
     error WrongBatchIndex(uint256 expected, uint256 actual);
@@ -123,8 +122,6 @@ interface IInbox {
     error AlreadyVoided(uint256 index);
     /// @notice The bond answers for batches that may still be proven wrong.
     error BondLocked(uint256 until);
-    error NothingToWithdraw(address account);
-    error TransferFailed(address account, uint256 amount);
     error NotGuardian(address caller);
     error Paused(uint256 until);
     error PauseTooLong(uint256 limit, uint256 actual);
@@ -176,9 +173,6 @@ interface IInbox {
     /// there is a new one. Only the batcher; the wei wait for `withdraw`.
     function withdrawBond() external;
 
-    /// @notice Wei that `account` may take out: rewards, and a bond taken back.
-    function withdrawable(address account) external view returns (uint256);
-    function withdraw() external;
 
     /// @notice Stops the queue and the batches until `until`, for a bounded time (at most 7 days, and not again for 30 days
     /// after), or ends a pause early. Only the guardian, who can do nothing else.

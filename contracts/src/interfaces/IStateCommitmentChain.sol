@@ -42,7 +42,6 @@ interface IStateCommitmentChain {
     event ClaimFinalized(uint256 indexed index);
     /// @notice The bond of a claim that fell with another one was given back.
     event BondReclaimed(uint256 indexed index, address indexed proposer, uint256 bond);
-    event Withdrawn(address indexed account, uint256 amount);
     event PausedUntil(uint256 until);
 
     error WrongClaimIndex(uint256 expected, uint256 actual);
@@ -66,8 +65,6 @@ interface IStateCommitmentChain {
     error PauseTooLong(uint256 limit, uint256 actual);
     /// @notice The guardian paused not long ago.
     error PauseTooSoon(uint256 earliest);
-    error NothingToWithdraw(address account);
-    error TransferFailed(address account, uint256 amount);
 
     /// @param expectedIndex The index that this claim is to have: sent twice, it is taken once.
     function propose(uint256 expectedIndex, Proposal calldata proposal) external payable;
@@ -76,9 +73,6 @@ interface IStateCommitmentChain {
     /// be withdrawn.
     function finalizeUpTo(uint256 index) external;
 
-    /// @notice Wei that `account` may take out, after its claims became final or it won a dispute.
-    function withdrawable(address account) external view returns (uint256);
-    function withdraw() external;
 
     /// @notice Credits the bond of a claim that fell because an earlier one was wrong: nobody showed that it was wrong
     /// itself. For anyone; the wei are the proposer's.

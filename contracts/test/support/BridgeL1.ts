@@ -1,8 +1,4 @@
 /** A real L1 with Inbox, StateCommitmentChain, bridge and messenger on it. */
-import { spawn } from "node:child_process"
-import { createRequire } from "node:module"
-import { createServer } from "node:net"
-import path from "node:path"
 import * as contracts from "@ovm/contracts"
 import { type Address, type Hash32, type Hex, ZERO_ADDRESS } from "@ovm/protocol/Primitives"
 import {
@@ -21,6 +17,7 @@ import {
 } from "viem"
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts"
 import { foundry } from "viem/chains"
+import { startAnvil } from "./AnvilProcess.ts"
 
 /** Anvil's own accounts: everybody knows their keys. */
 const KEYS = [
@@ -65,44 +62,9 @@ export interface SeenEvent {
   readonly args: Readonly<Record<string, unknown>>
 }
 
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
-
-const startAnvil = async () => {
-  const port = await freePort()
-  const manifest = createRequire(import.meta.url).resolve("@foundry-rs/anvil/package.json")
-  const node = spawn(
-    process.execPath,
-    [
-      ...[path.join(path.dirname(manifest), "bin.mjs"), "--port", String(port)],
-      ...["--host", "127.0.0.1", "--hardfork", "osaka", "--prune-history", "256"]
-    ],
-    { stdio: ["ignore", "pipe", "pipe"] }
-  )
-  await new Promise<void>((resolve, reject) => {
-    let output = ""
-    const listen = (chunk: Buffer) => {
-      output += chunk.toString()
-      if (output.includes("Listening on")) resolve()
-    }
-    node.stdout.on("data", listen)
-    node.stderr.on("data", listen)
-    node.once("exit", () => reject(new Error(`anvil ended: ${output}`)))
-    node.once("error", reject)
-  })
-  return { url: `http://127.0.0.1:${port}`, stop: () => node.kill() }
-}
-
 /** Starts a node and deploys everything. Stop it when the tests are over. */
 export const startBridgeL1 = async (options: { readonly genesisStateRoot?: Hash32 } = {}) => {
-  const { stop, url } = await startAnvil()
+  const { stop, url } = await startAnvil(["--prune-history", "256"])
   const transport = http(url, { timeout: 60_000 })
   const client = createPublicClient({ chain: foundry, transport, pollingInterval: 20 })
   const node = createTestClient({ chain: foundry, mode: "anvil", transport })

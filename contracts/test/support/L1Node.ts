@@ -1,8 +1,4 @@
 /** A real L1 for one test file: anvil with Osaka's limits, the contracts on it, and words to act and to ask with. */
-import { spawn } from "node:child_process"
-import { createRequire } from "node:module"
-import { createServer } from "node:net"
-import path from "node:path"
 import * as contracts from "@ovm/contracts"
 import type { Address, Hash32, Hex } from "@ovm/protocol/Primitives"
 import {
@@ -18,6 +14,7 @@ import {
 } from "viem"
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts"
 import { foundry } from "viem/chains"
+import { startAnvil } from "./AnvilProcess.ts"
 
 /** Anvil's own accounts: everybody knows their keys. */
 const account = (key: Hex) => privateKeyToAccount(key)
@@ -74,45 +71,11 @@ export interface Done {
   readonly events: ReadonlyArray<Seen>
 }
 
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
-
-/** @param timestamp Seconds since the Unix epoch, of the first block. Default: now. */
-const startAnvil = async (timestamp: bigint | undefined) => {
-  const port = await freePort()
-  const manifest = createRequire(import.meta.url).resolve("@foundry-rs/anvil/package.json")
-  const node = spawn(
-    process.execPath,
-    [
-      ...[path.join(path.dirname(manifest), "bin.mjs"), "--port", String(port)],
-      ...["--host", "127.0.0.1", "--hardfork", "osaka"],
-      ...(timestamp === undefined ? [] : ["--timestamp", String(timestamp)])
-    ],
-    { stdio: ["ignore", "pipe", "pipe"] }
-  )
-  await new Promise<void>((resolve, reject) => {
-    let output = ""
-    const listen = (chunk: Buffer) => {
-      output += chunk.toString()
-      if (output.includes("Listening on")) resolve()
-    }
-    node.stdout.on("data", listen)
-    node.stderr.on("data", listen)
-    node.once("exit", () => reject(new Error(`anvil ended: ${output}`)))
-    node.once("error", reject)
-  })
-  return { url: `http://127.0.0.1:${port}`, stop: () => node.kill() }
-}
-
+/** `timestamp`: seconds since the Unix epoch, of the first block. Default: now. */
 export const startL1Node = async (options: { readonly timestamp?: bigint } = {}) => {
-  const { stop, url } = await startAnvil(options.timestamp)
+  const { stop, url } = await startAnvil(
+    options.timestamp === undefined ? [] : ["--timestamp", String(options.timestamp)]
+  )
   const transport = http(url, { timeout: 60_000 })
   const client = createPublicClient({ chain: foundry, transport, pollingInterval: 10 })
   const node = createTestClient({ chain: foundry, mode: "anvil", transport })

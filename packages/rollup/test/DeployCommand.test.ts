@@ -72,6 +72,20 @@ describe("deploying", () => {
     expect(deployment.genesis.l1Origin.number).toBeLessThan(deployment.deployedAt.number)
   })
 
+  it("refuses blocks that have no room for every queue entry", async () => {
+    const small = Deploy.deploy({
+      l1: { url: l1.url, key: DEVNET_KEY },
+      makeGenesis: (contracts, origin) => ({
+        ...makeGenesis({ chainId: 420n, balances: {} })(contracts, origin),
+        gasLimit: 13_999_999n
+      }),
+      genesisBlock
+    })
+    expect(await outcome(small)).toMatchObject({
+      left: { _tag: "BlockGasTooLow", required: 14_000_000n, found: 13_999_999n }
+    })
+  })
+
   it("refuses before anything is paid, if the deployer can't pay for it all", async () => {
     const nonce = () => l1.client.getTransactionCount({ address: deployer })
     const before = await nonce()
