@@ -10,7 +10,17 @@ import { type Deployment, MAX_DRIFT_SECONDS, MAX_QUEUED_PER_BATCH } from "@ovm/p
 import type { Hash32 } from "@ovm/protocol/Primitives"
 import { Chain } from "@ovm/sequencer/Chain"
 import { type ChainBlock, queueEnd } from "@ovm/sequencer/ChainIndex"
-import { Context, type Duration, Effect, Either, Layer, Option, Schedule, Schema } from "effect"
+import {
+  Context,
+  type Duration,
+  Effect,
+  Either,
+  HashMap,
+  Layer,
+  Option,
+  Schedule,
+  Schema
+} from "effect"
 import { bytesToHex, encodeFunctionData } from "viem"
 import * as BatchCodec from "./BatchCodec.ts"
 import * as BatchRules from "./BatchRules.ts"
@@ -75,15 +85,14 @@ export interface BatcherOptions {
 
 type Requirements = Chain | SafeChain | L1View | L1Client | L1Outbox
 
-/** Needs the batcher's key in the L1 client, and its bond in the Inbox (`ensureBond`). */
-export const layer = (options: BatcherOptions): Layer.Layer<Batcher, BatcherError, Requirements> =>
+/** Needs the batcher's key in the L1 client; puts up its bond in the Inbox before it posts. */
+export const layer = (options: BatcherOptions): Layer.Layer<Batcher, never, Requirements> =>
   Layer.scoped(
     Batcher,
     Effect.gen(function* () {
       const requirements = yield* Effect.context<Requirements>()
       const policy = { ...Channel.defaultPolicy, ...options.policy }
       const alone = (yield* Effect.makeSemaphore(1)).withPermits(1)
-      yield* ensureBond(options.deployment)
       const post = (force: boolean) =>
         postNext(options.deployment, policy, force).pipe(Effect.provide(requirements), alone)
       if (options.every !== undefined) {
@@ -100,21 +109,23 @@ export const layer = (options: BatcherOptions): Layer.Layer<Batcher, BatcherErro
     })
   )
 
-/** Puts in what is missing of the bond that answers for the batches. */
-export const ensureBond = Effect.fn("Batcher.ensureBond")(function* (deployment: Deployment) {
+/** Puts in what is missing of the bond that answers for the batches: at first, after a slash, after a reorg. */
+const ensureBond = Effect.fn("Batcher.ensureBond")(function* (deployment: Deployment, view: View) {
   const l1 = yield* L1Client
-  const outbox = yield* L1Outbox
   const inbox = { address: deployment.contracts.inbox, abi: Inbox.abi } as const
   const required = deployment.parameters.batcherBondWei
   const bond = yield* l1.read({ ...inbox, functionName: "bond" })
   if (bond >= required) return
-  const block = yield* l1.blockNumber
-  yield* outbox.carryOut({
-    id: `bond/${block}/${bond}`,
+  const voided = HashMap.filter(view.batches, ({ voidedRoot }) => voidedRoot !== undefined)
+  const outcome = yield* (yield* L1Outbox).carryOut({
+    // The same lack has the same name after a crash; the lack after another slash has another.
+    id: `bond/${view.batchCount}/${HashMap.size(voided)}/${bond}`,
     to: deployment.contracts.inbox,
     data: encodeFunctionData({ abi: Inbox.abi, functionName: "depositBond" }),
     valueWei: required - bond
   })
+  if (outcome._tag === "Included") return
+  return yield* new BatchRejected({ index: view.batchCount, reason: outcome.reason })
 })
 
 /** Until L1 has the block that is the chain's last one now. */
@@ -217,9 +228,10 @@ const append = (deployment: Deployment, safe: SafeHead, view: View, { blocks, pa
     const index = view.batchCount
     const end = queueEnd(last)
     const header = yield* checkOwn(deployment, safe, view, { blocks, payload })
+    yield* ensureBond(deployment, view)
     const outcome = yield* outbox.carryOut({
       // After a crash the same blocks make the same batch; other ones have another name.
-      id: `batch/${index}/${last.hash}`,
+      id: `batch/${index}/${first.header.number}/${last.hash}`,
       to: deployment.contracts.inbox,
       data: encodeFunctionData({
         abi: Inbox.abi,
@@ -230,7 +242,7 @@ const append = (deployment: Deployment, safe: SafeHead, view: View, { blocks, pa
     if (outcome._tag === "Rejected") {
       return yield* new BatchRejected({ index, reason: outcome.reason })
     }
-    yield* (yield* SafeChain).until(({ batchCount }) => batchCount > index)
+    yield* untilDerived(index, outcome.blockNumber)
     return {
       index,
       firstBlock: first.header.number,
@@ -240,6 +252,21 @@ const append = (deployment: Deployment, safe: SafeHead, view: View, { blocks, pa
       l1TransactionHash: outcome.transactionHash,
       l1GasUsed: outcome.gasUsed
     } satisfies PostedBatch
+  })
+
+/** Waits until the batch was derived. Fails if a reorg takes it out again, which may be for ever. */
+const untilDerived = (index: bigint, l1BlockNumber: bigint) =>
+  Effect.gen(function* () {
+    const derived = (yield* SafeChain).until(({ batchCount }) => batchCount > index)
+    const gone = (yield* L1View).until(
+      ({ batchCount, head }) =>
+        head !== undefined && head.number >= l1BlockNumber && batchCount <= index
+    )
+    const reason = "a reorg took it out again"
+    yield* Effect.raceFirst(
+      derived,
+      Effect.zipRight(gone, Effect.fail(new BatchRejected({ index, reason })))
+    )
   })
 
 /** Reads our own bytes back and holds them to everybody's rules, as of L1's next block. */

@@ -128,10 +128,11 @@ const propose = (
   Effect.gen(function* () {
     const { batchCount, batchHash, block } = head
     if (batchHash === undefined) return NOTHING_DERIVED
-    const transactionHash = yield* carryOut({
+    const what = `claim ${index}`
+    const { blockNumber, transactionHash } = yield* carryOut({
       // The same claim has the same name, also after a crash; on another L1 history it is another claim.
       id: `claim/${index}/${block.hash}/${batchHash}`,
-      what: `claim ${index}`,
+      what,
       to: contracts.stateCommitmentChain,
       valueWei: parameters.claimBondWei,
       data: encodeFunctionData({
@@ -149,15 +150,16 @@ const propose = (
         ]
       })
     })
-    yield* (yield* L1View).until((view) => view.claimCount > index)
+    yield* untilSeen(what, blockNumber, (view) => view.claimCount > index)
     return { _tag: "Proposed", index, head, l1TransactionHash: transactionHash } satisfies Done
   })
 
 const finalize = ({ contracts }: Deployment, index: bigint) =>
   Effect.gen(function* () {
-    yield* carryOut({
+    const what = `that claim ${index} is final`
+    const { blockNumber } = yield* carryOut({
       id: `finalize/${index}`,
-      what: `that claim ${index} is final`,
+      what,
       to: contracts.stateCommitmentChain,
       valueWei: 0n,
       data: encodeFunctionData({
@@ -166,7 +168,9 @@ const finalize = ({ contracts }: Deployment, index: bigint) =>
         args: [index]
       })
     })
-    yield* (yield* L1View).until(
+    yield* untilSeen(
+      what,
+      blockNumber,
       ({ claims }) => Option.getOrUndefined(HashMap.get(claims, index))?.status !== "undecided"
     )
     return { _tag: "Finalized", index } satisfies Done
@@ -182,6 +186,17 @@ const carryOut = (options: {
   Effect.gen(function* () {
     const { what, ...intent } = options
     const outcome = yield* (yield* L1Outbox).carryOut(intent)
-    if (outcome._tag === "Included") return outcome.transactionHash
+    if (outcome._tag === "Included") return outcome
     return yield* new ClaimRejected({ what, reason: outcome.reason })
+  })
+
+/** Waits until what was included is seen. Fails if a reorg took it out again, which may be for ever. */
+const untilSeen = (what: string, l1BlockNumber: bigint, isThere: (view: View) => boolean) =>
+  Effect.gen(function* () {
+    const l1 = yield* L1View
+    const view = yield* l1.until(
+      (now) => isThere(now) || (now.head !== undefined && now.head.number >= l1BlockNumber)
+    )
+    if (isThere(view)) return
+    return yield* new ClaimRejected({ what, reason: "a reorg took it out again" })
   })
