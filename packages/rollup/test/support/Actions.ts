@@ -17,6 +17,7 @@ import type { Running, SequencerServices, User, VerifierServices, World } from "
 
 /** An account that nobody has a key of. */
 export const GHOST: Address = `0x${"9a".repeat(20)}`
+export const addressOf = (key: Hex): Address => Wallet.make(key).address
 /** Gas of an ordinary call on L2. */
 const CALL_GAS = 2_000_000n
 

@@ -37,7 +37,7 @@ export const settle = (
         Effect.gen(function* () {
           yield* (yield* Batcher).drain.pipe(
             // L1 may change its mind once more, or be late.
-            Effect.catchAll((error) => Effect.logDebug(error.message)),
+            Effect.catchAll((error) => Effect.logWarning(error.message)),
             Effect.timeoutOption("20 seconds")
           )
           const { derived, head } = yield* (yield* Derivation).heads

@@ -128,9 +128,13 @@ const rulesOf = ({ head, limits }: Parts): AdmissionRules => ({
   minTipPerGas: limits.minTipPerGas
 })
 
-const admit = Effect.fn("Sequencer.admit")(function* (parts: Parts, raw: Uint8Array) {
+const admit = Effect.fn("Sequencer.admit")(function* (
+  parts: Parts,
+  raw: Uint8Array,
+  rules: AdmissionRules = rulesOf(parts)
+) {
   const { head, heading, mempool, rejections } = parts
-  const admitted = yield* checkBytes(raw, rulesOf(parts))
+  const admitted = yield* checkBytes(raw, rules)
   const { hash, sender } = admitted
   return yield* Effect.gen(function* () {
     if (Option.isSome(head.index.transaction(hash))) return yield* new AlreadyKnown({ hash })
@@ -154,9 +158,11 @@ const readmit = (parts: Parts, dropped: ReadonlyArray<ChainBlock>): Effect.Effec
       }
       yield* mempool.settle({ baseFeePerGas: head.baseFeePerGas, nonces, dropped: [] })
     }).pipe(heading.withPermits(1))
+    // They paid enough where they stood. Moving back may have raised the base fee: they wait until it falls.
+    const rules = { ...rulesOf(parts), baseFeePerGas: 0n }
     for (const { items, queuedCount } of dropped) {
       for (const { raw } of items.slice(queuedCount)) {
-        yield* admit(parts, raw).pipe(
+        yield* admit(parts, raw, rules).pipe(
           Effect.catchTag("AlreadyKnown", () => Effect.void),
           Effect.catchAll((error) =>
             isRejection(error)
