@@ -11,6 +11,7 @@ import type { Hash32 } from "@ovm/protocol/Primitives"
 import { Chain } from "@ovm/sequencer/Chain"
 import { type ChainBlock, queueEnd } from "@ovm/sequencer/ChainIndex"
 import {
+  BigInt as BigIntMath,
   Context,
   type Duration,
   Effect,
@@ -133,9 +134,11 @@ const drain = (next: Effect.Effect<Option.Option<PostedBatch>, BatcherError>) =>
   Effect.gen(function* () {
     const chain = yield* Chain
     const safe = yield* SafeChain
-    const target = (yield* chain.head).header.number
+    const headNumber = Effect.map(chain.head, ({ header }) => header.number)
+    const target = yield* headNumber
     const posted: Array<PostedBatch> = []
-    while ((yield* safe.head).block.number < target) {
+    // A chain that moved back meanwhile ends earlier.
+    while ((yield* safe.head).block.number < BigIntMath.min(target, yield* headNumber)) {
       const batch = yield* next.pipe(
         // L1 may have got another batch in between; what it has is followed, and then it is our turn.
         Effect.retry({
