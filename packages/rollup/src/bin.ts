@@ -8,13 +8,22 @@ import { transpileCommand } from "@ovm/transpiler/TranspileCommand"
 import * as Transpiler from "@ovm/transpiler/Transpiler"
 import { Effect, Layer } from "effect"
 import * as Cli from "./Cli.ts"
+import { auditCommand } from "./AuditCommand.ts"
 import { deployCommand } from "./DeployCommand.ts"
+import { deriveCommand } from "./DeriveCommand.ts"
 
 const ovm = Command.make("ovm").pipe(
   Command.withDescription(
     "The Optimistic Virtual Machine. `ovm <command> --help` shows a command's options and examples."
   ),
-  Command.withSubcommands([transpileCommand, checkCommand, equivalenceCommand, deployCommand])
+  Command.withSubcommands([
+    transpileCommand,
+    checkCommand,
+    equivalenceCommand,
+    deployCommand,
+    deriveCommand,
+    auditCommand
+  ])
 )
 
 Command.run(ovm, { name: "ovm", version: "0.1.0" })(process.argv).pipe(
