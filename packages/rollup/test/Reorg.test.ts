@@ -133,15 +133,7 @@ describe("a reorg of L1", () => {
           yield* Effect.all([posting.await, claiming.await])
         }
         yield* oneChain(world, sequencer, verifier)
-        // Where the chain moved back, the base fee rose; with further blocks it falls again.
-        yield* until(
-          "every transaction back in the chain",
-          Effect.zipRight(
-            Actions.deposit(world.stranger, 1n),
-            Effect.forEach(players.acknowledged, (hash) => executed(sequencer, hash))
-          ),
-          (found) => found.every(Option.isSome)
-        )
+        yield* Actions.bringBack(players)
         yield* settle(world, sequencer, verifier)
         yield* claimAll(verifier)
         const head = yield* oneChain(world, sequencer, verifier)

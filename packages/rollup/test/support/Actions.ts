@@ -9,11 +9,19 @@ import * as L1View from "@ovm/l1/L1View"
 import { WETH } from "@ovm/protocol/Predeploys"
 import type { Address, Hash32, Hex } from "@ovm/protocol/Primitives"
 import type { SeededRandom } from "../../../testing/src/internal/SeededRandom.ts"
-import { Effect, HashMap } from "effect"
+import { Effect, HashMap, Option } from "effect"
+import { Sequencer } from "@ovm/sequencer/Sequencer"
 import { encodeFunctionData, parseEther } from "viem"
 import * as Wallet from "../../src/Wallet.ts"
 import { withdrawalsOf } from "./Books.ts"
-import type { Running, SequencerServices, User, VerifierServices, World } from "./World.ts"
+import {
+  type Running,
+  type SequencerServices,
+  type User,
+  until,
+  type VerifierServices,
+  type World
+} from "./World.ts"
 
 /** An account that nobody has a key of. */
 export const GHOST: Address = `0x${"9a".repeat(20)}`
@@ -97,7 +105,10 @@ export const finalize = ({ sequencer, verifier, world }: Players) =>
 /** One thing that somebody does. Answers what it was; what the rules refuse is done, too. */
 export const act = (players: Players, random: SeededRandom) => {
   const { sequencer, verifier, world } = players
-  const user = random.pick(world.users)
+  // A deposit takes a nonce of who sends it, too: if it is gone, his next transaction waits for that nonce.
+  const [alice, bob, carol, dave] = world.users
+  const user = random.pick([alice, bob])
+  const depositor = random.pick([carol, dave])
   const other = random.pick(world.users)
   const amount = BigInt(1 + random.below(1_000_000)) * 1_000_000_000n
   const does = (name: string, effect: Effect.Effect<unknown, { readonly message: string }>) =>
@@ -106,19 +117,19 @@ export const act = (players: Players, random: SeededRandom) => {
   const choices: ReadonlyArray<
     readonly [number, () => Effect.Effect<string, { readonly message: string }>]
   > = [
-    [4, () => does("deposit", deposit(user, amount))],
+    [4, () => does("deposit", deposit(depositor, amount))],
     [
       2,
       () =>
         does(
           "deposit to another",
-          Deposits.depositETHTo(user.bridge, {
+          Deposits.depositETHTo(depositor.bridge, {
             ...{ to: random.chance(50) ? GHOST : other.wallet.address },
             ...{ amountWei: amount, gasLimit: 100_000n }
           })
         )
     ],
-    [2, () => does("deposit that fails", failingDeposit(user, amount))],
+    [2, () => does("deposit that fails", failingDeposit(depositor, amount))],
     [6, () => does("transfer", submit(players, user, { to: other.wallet.address, value: amount }))],
     [2, () => does("transfer to nobody", submit(players, user, { to: GHOST, value: amount }))],
     [
@@ -178,7 +189,10 @@ export const act = (players: Players, random: SeededRandom) => {
           )
         )
     ],
-    [2, () => does("withdrawal by L1", Deposits.withdrawETH(user.bridge, { amountWei: amount }))],
+    [
+      2,
+      () => does("withdrawal by L1", Deposits.withdrawETH(depositor.bridge, { amountWei: amount }))
+    ],
     [5, () => does("batches", sequencer.run(Effect.flatMap(Batcher, ({ drain }) => drain)))],
     [4, () => does("claim", verifier.run(Effect.flatMap(Proposer, ({ step }) => step)))],
     [2, () => does("finalize", finalize(players))],
@@ -186,3 +200,20 @@ export const act = (players: Players, random: SeededRandom) => {
   ]
   return random.weighted(choices, () => Effect.succeed("nothing"))()
 }
+
+/**
+ * Until everything that was acknowledged is in the chain. Where it moved back, the base fee rose: some wait until
+ * further blocks let it fall, and the queue makes blocks whatever the fee.
+ */
+export const bringBack = ({ acknowledged, sequencer, world }: Players) =>
+  until(
+    "every transaction back in the chain",
+    Effect.gen(function* () {
+      const { transaction } = yield* sequencer.run(Sequencer)
+      const found = yield* Effect.forEach(acknowledged, (hash) => transaction(hash))
+      const isBack = found.every(Option.isSome)
+      if (!isBack) yield* deposit(world.stranger, 1n)
+      return isBack
+    }),
+    (isBack) => isBack
+  )

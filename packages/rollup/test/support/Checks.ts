@@ -6,7 +6,7 @@ import { Derivation } from "@ovm/derivation/Derivation"
 import * as DeriveFromL1 from "@ovm/derivation/DeriveFromL1"
 import { Verifier } from "@ovm/derivation/Verifier"
 import type { Address, Hash32, Hex } from "@ovm/protocol/Primitives"
-import * as Chain from "@ovm/sequencer/Chain"
+import { queueEnd } from "@ovm/sequencer/ChainIndex"
 import { Sequencer } from "@ovm/sequencer/Sequencer"
 import { Effect, Layer, Option } from "effect"
 import { decodeFunctionData, type Log, parseEventLogs } from "viem"
@@ -28,30 +28,29 @@ const expectThat = (holds: boolean, what: string): Effect.Effect<void> =>
 export const settle = (
   world: World,
   sequencer: Running<SequencerServices>,
-  verifier?: Running<VerifierServices>
+  verifier?: Running<VerifierServices>,
+  options: { readonly ignoringQueue?: boolean } = {}
 ) =>
   Effect.gen(function* () {
-    const head = yield* sequencer.run(
+    const { head } = yield* sequencer.run(
       until(
         "a chain that is all on L1",
         Effect.gen(function* () {
           yield* (yield* Batcher).drain.pipe(
             // L1 may change its mind once more, or be late.
-            Effect.catchAll((error) => Effect.logWarning(error.message)),
+            Effect.catchAll((error) => Effect.logDebug(error.message)),
             Effect.timeoutOption("20 seconds")
           )
           const { derived, head } = yield* (yield* Derivation).heads
-          const { queueLength } = {
-            queueLength: yield* world.l1.read({
-              address: world.deployment.contracts.inbox,
-              abi: Inbox.abi,
-              functionName: "queueLength"
-            })
-          }
-          return { head, derived, queueLength }
+          const queueLength = yield* world.l1.read({
+            address: world.deployment.contracts.inbox,
+            abi: Inbox.abi,
+            functionName: "queueLength"
+          })
+          return { head, derived, isTaken: queueEnd(head) === queueLength }
         }),
-        ({ derived, head, queueLength }) =>
-          derived.hash === head.hash && head.queueStart + BigInt(head.queuedCount) === queueLength
+        ({ derived, head, isTaken }) =>
+          derived.hash === head.hash && (isTaken || options.ignoringQueue === true)
       )
     )
     if (verifier !== undefined) {
@@ -59,11 +58,11 @@ export const settle = (
         until(
           "the verifier where the sequencer is",
           Effect.flatMap(Derivation, ({ heads }) => heads),
-          ({ derived }) => derived.hash === head.head.hash
+          ({ derived }) => derived.hash === head.hash
         )
       )
     }
-    return head.head
+    return head
   })
 
 /** Until the newest derived block is claimed. */
@@ -223,6 +222,3 @@ export const onceOnL1 = (
     )
     return { batches: appended.length, claims: claimed.length, reverted: reverted.length }
   })
-
-export const chainOf = (sequencer: Running<SequencerServices>) =>
-  sequencer.run(Effect.map(Chain.Chain, (chain) => chain))

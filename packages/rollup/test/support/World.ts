@@ -2,6 +2,8 @@
 import type { Batcher, BatcherOptions } from "@ovm/batcher/Batcher"
 import type { Proposer, ProposerOptions } from "@ovm/batcher/Proposer"
 import type { BridgeClient } from "@ovm/bridge/Deposits.ts"
+import * as DerivedSafeChain from "@ovm/derivation/DerivedSafeChain"
+import * as Follow from "@ovm/derivation/Follow"
 import type { Verifier } from "@ovm/derivation/Verifier"
 import { Anvil, type AnvilOptions, layerAnvil } from "@ovm/l1/Anvil"
 import * as Deploy from "@ovm/l1/Deploy"
@@ -10,8 +12,22 @@ import { L1View } from "@ovm/l1/L1View"
 import type { ManagerOptions } from "@ovm/l1/TransactionManager"
 import type { Deployment, RollupParameters } from "@ovm/protocol/Deployment"
 import type { Address, Hex } from "@ovm/protocol/Primitives"
+import type { L1Source } from "@ovm/sequencer/L1Source"
+import * as Mempool from "@ovm/sequencer/Mempool"
+import * as Ordering from "@ovm/sequencer/Ordering"
 import type { Sequencer } from "@ovm/sequencer/Sequencer"
-import { Context, Effect, ExecutionStrategy, Exit, Layer, Redacted, Schedule, Scope } from "effect"
+import * as Sequencing from "@ovm/sequencer/Sequencer"
+import {
+  Context,
+  type Duration,
+  Effect,
+  ExecutionStrategy,
+  Exit,
+  Layer,
+  Redacted,
+  Schedule,
+  Scope
+} from "effect"
 import {
   createPublicClient,
   createWalletClient,
@@ -25,6 +41,7 @@ import { foundry } from "viem/chains"
 import { genesisBlock, makeGenesis } from "../../src/DeployCommand.ts"
 import * as Devnet from "../../src/Devnet.ts"
 import * as Node from "../../src/Node.ts"
+import * as Rollup from "../../src/Rollup.ts"
 import * as Wallet from "../../src/Wallet.ts"
 import * as Outbox from "./Outbox.ts"
 
@@ -60,6 +77,8 @@ export interface World {
 export interface WorldOptions {
   readonly anvil?: AnvilOptions
   readonly parameters?: Partial<RollupParameters>
+  /** Default 200 ms, in which L1's clock goes on by a second: faster than ours. */
+  readonly mineEvery?: Duration.DurationInput
 }
 
 const clientOf = (url: string): PublicClient<Transport, typeof foundry> =>
@@ -105,13 +124,13 @@ export const makeWorld = (options: WorldOptions = {}) =>
       users: [userAt(0), userAt(1), userAt(2), userAt(3)],
       stranger: userAt(USERS)
     }
-    yield* keepMining(anvil)
+    yield* keepMining(anvil, options.mineEvery ?? "200 millis")
     return world
   })
 
 /** L1 goes on by itself, as every L1 does, even if it was down for a while. */
-const keepMining = (anvil: typeof Anvil.Service) =>
-  anvil.mine().pipe(Effect.ignore, Effect.repeat(Schedule.spaced("200 millis")), Effect.forkScoped)
+const keepMining = (anvil: typeof Anvil.Service, every: Duration.DurationInput) =>
+  anvil.mine().pipe(Effect.ignore, Effect.repeat(Schedule.spaced(every)), Effect.forkScoped)
 
 export type SequencerServices = Sequencer | Batcher | Node.NodeServices
 export type VerifierServices = Verifier | Proposer | Node.NodeServices
@@ -142,13 +161,15 @@ export const clientLayer = (world: World, key: Hex) =>
 export interface SequencerOptions
   extends Partial<Omit<Node.SequencerNodeOptions, "deployment">>,
     Pick<BatcherOptions, "policy" | "every"> {
+  /** What the sequencer knows of L1, if it is not what its node does. */
+  readonly source?: Layer.Layer<L1Source, never, L1View>
   readonly outbox?: ManagerOptions
 }
 
 /** Seals at once, and posts when told. */
 export const layerSequencer = (
   world: World,
-  { every, outbox, policy, ...options }: SequencerOptions = {}
+  { every, outbox, policy, source, ...options }: SequencerOptions = {}
 ) => {
   const { deployment } = world
   return Node.layerBatcher({
@@ -158,11 +179,36 @@ export const layerSequencer = (
   }).pipe(
     Layer.provide(Outbox.layer(outbox)),
     Layer.provideMerge(
-      Node.layerSequencer({ deployment, watchEvery: WATCH_EVERY, confirmations: 0n, ...options })
+      source === undefined
+        ? Node.layerSequencer({
+            deployment,
+            watchEvery: WATCH_EVERY,
+            confirmations: 0n,
+            ...options
+          })
+        : layerWithSource(deployment, source)
     ),
     Layer.provide(clientLayer(world, world.batcherKey))
   )
 }
+
+/** A sequencer's node in all but what its sequencer is told of L1. */
+const layerWithSource = (deployment: Deployment, source: Layer.Layer<L1Source, never, L1View>) =>
+  DerivedSafeChain.layer({ deployment }).pipe(
+    Layer.provideMerge(Sequencing.layerChain),
+    Layer.provideMerge(Follow.layer({ deployment })),
+    Layer.provideMerge(
+      Sequencing.layer({ genesis: deployment.genesis }).pipe(
+        Layer.provide([Mempool.layerDefault, Ordering.layerByFee, source])
+      )
+    ),
+    Layer.provideMerge(
+      Layer.provideMerge(
+        Node.layerL1Log({ deployment, watchEvery: WATCH_EVERY }),
+        Rollup.layerExecution
+      )
+    )
+  )
 
 export interface VerifierOptions
   extends Partial<Omit<Node.NodeOptions, "deployment">>,
