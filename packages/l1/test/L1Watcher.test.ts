@@ -172,6 +172,39 @@ describe("the watcher", () => {
     { windowBlocks: 4n }
   )
 
+  for (const pageBlocks of [3, 500]) {
+    it(`reads again when L1 changes between its answers, ${pageBlocks} blocks at a time`, () =>
+      runtime.runPromise(
+        Effect.gen(function* () {
+          const anvil = yield* Anvil
+          const l1 = yield* L1Client
+          let asked = 0
+          // Headers were read already: their logs are asked for after the change.
+          const unsteady = Layer.succeed(L1Client, {
+            ...l1,
+            getLogs: (filter) =>
+              Effect.zipRight(
+                asked++ === 0 ? anvil.reorg({ depth: 5 }) : Effect.void,
+                l1.getLogs(filter)
+              )
+          })
+          for (let block = 0; block < 4; block++) {
+            yield* depositFrom(6)
+            yield* anvil.mine()
+          }
+          yield* Effect.gen(function* () {
+            const watcher = yield* L1Watcher
+            yield* Effect.retry(watcher.poll, {
+              times: 5,
+              while: ({ _tag }) => _tag === "L1Inconsistent"
+            })
+            yield* watcher.poll
+            yield* assertFollows
+          }).pipe(watching({ pageBlocks }), Effect.provide(unsteady))
+        })
+      ))
+  }
+
   test(
     "goes on where the log stands when it is started again",
     Effect.gen(function* () {
