@@ -164,6 +164,6 @@ describe("nodes that are killed", () => {
           expect(sent.filter(({ succeeded }) => !succeeded)).toEqual([])
         }
       }),
-    90_000
+    180_000
   )
 })

@@ -91,10 +91,11 @@ describe("an L1 that is down", () => {
         yield* until("admission", Effect.either(transfer), ({ _tag }) => _tag === "Right")
         const deposit = yield* Actions.deposit(world.users[1], parseEther("1"))
         yield* until("the deposit", executed(sequencer, deposit.l2TransactionHash), Option.isSome)
+        yield* Actions.bringBack(players)
         yield* oneChain(world, sequencer, verifier)
         yield* eachOnce(sequencer, players.acknowledged)
       }),
-    90_000
+    180_000
   )
 })
 
@@ -124,7 +125,7 @@ describe("an L1 that is dear", () => {
         expect(receipt.effectiveGasPrice).toBeGreaterThan(dearBaseFeeWei)
         yield* oneChain(world, sequencer, verifier)
       }),
-    60_000
+    120_000
   )
 })
 
@@ -158,6 +159,7 @@ describe("garbage in the batcher's name", () => {
         expect(yield* verdictOf(sequencer, 1n)).toBe("invalid")
         expect(yield* verdictOf(verifier, 1n)).toBe("invalid")
         yield* transfer
+        yield* Actions.bringBack(players)
         yield* oneChain(world, sequencer, verifier)
         yield* eachOnce(sequencer, players.acknowledged)
 
@@ -168,6 +170,7 @@ describe("garbage in the batcher's name", () => {
         yield* post(index, 1n)
         expect(yield* verdictOf(sequencer, index)).toBe("invalid")
         expect(yield* verdictOf(verifier, index)).toBe("invalid")
+        yield* Actions.bringBack(players)
         yield* oneChain(world, sequencer, verifier)
         yield* eachOnce(sequencer, [...players.acknowledged, deposit.l2TransactionHash])
 
@@ -184,6 +187,7 @@ describe("garbage in the batcher's name", () => {
         const voided = { ...inbox, functionName: "isVoided", args: [index] } as const
         expect(yield* world.l1.read(voided)).toBe(true)
         yield* transfer
+        yield* Actions.bringBack(players)
         yield* oneChain(world, sequencer, verifier)
         expect(yield* world.l1.read({ ...inbox, functionName: "bond" })).toBe(
           world.deployment.parameters.batcherBondWei
@@ -191,7 +195,7 @@ describe("garbage in the batcher's name", () => {
         yield* eachOnce(sequencer, players.acknowledged)
         yield* balanced(world, sequencer, [Actions.GHOST])
       }),
-    90_000
+    180_000
   )
 })
 
@@ -237,6 +241,7 @@ describe("a sequencer that ignores the queue", () => {
         expect(yield* verdictOf(sequencer, 1n)).toBe("forced")
         expect(yield* verdictOf(verifier, 1n)).toBe("forced")
         yield* until("it ran", executed(sequencer, asked.l2TransactionHash), Option.isSome)
+        yield* Actions.bringBack(players)
         yield* oneChain(world, sequencer, verifier)
         yield* eachOnce(sequencer, [...players.acknowledged, asked.l2TransactionHash])
 
@@ -247,7 +252,7 @@ describe("a sequencer that ignores the queue", () => {
         expect((yield* world.l1.getBalance(leaving.wallet.address)) - before).toBe(amountWei)
         yield* balanced(world, sequencer, [Actions.GHOST])
       }),
-    90_000
+    180_000
   )
 })
 
@@ -300,6 +305,6 @@ describe("a proposer that lies", () => {
           reason: "parentIsWrong"
         })
       }),
-    60_000
+    120_000
   )
 })

@@ -97,7 +97,7 @@ describe("a reorg of L1", () => {
         expect(yield* typesOf(sequencer, L1_STREAM)).toContain("v1.L1Reorganized")
         expect(yield* typesOf(sequencer, "chain")).toContain("v1.ChainRolledBack")
       }),
-    40_000
+    120_000
   )
 
   it.scopedLive.each([1, 2, 3])(
@@ -142,6 +142,6 @@ describe("a reorg of L1", () => {
         expect(yield* typesOf(sequencer, L1_STREAM)).toContain("v1.L1Reorganized")
         yield* onceOnL1(world, { lastBlock: head.header.number, revertsAllowed: 4 })
       }),
-    40_000
+    120_000
   )
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { SeededRandom } from "../../testing/src/internal/SeededRandom.ts"
-import { act, bringBack, finalize, GHOST, type Players } from "./support/Actions.ts"
+import { act, bringBack, finalize, GHOST, isExplained, type Players } from "./support/Actions.ts"
 import { balanced } from "./support/Books.ts"
 import { claimAll, eachOnce, oneChain, settle } from "./support/Checks.ts"
 import { layerSequencer, layerVerifier, makeWorld, start, until } from "./support/World.ts"
@@ -25,8 +25,7 @@ describe("the supply of ETH", () => {
           if (Either.isLeft(done)) refusals.push(done.left.message)
           yield* balanced(world, sequencer, [GHOST])
         }
-        // A reorg may take from the batcher and the proposer what they are about to build on.
-        const unexplained = refusals.filter((message) => !message.includes("anew"))
+        const unexplained = refusals.filter((message) => !isExplained(message))
         expect(unexplained).toEqual([])
 
         yield* bringBack(players)
@@ -43,6 +42,6 @@ describe("the supply of ETH", () => {
         expect(facts.l2CirculatingWei).toBeGreaterThan(0n)
         expect(facts.pendingDepositsWei).toBe(0n)
       }),
-    60_000
+    120_000
   )
 })

@@ -51,18 +51,28 @@ export const failingDeposit = (user: User, amountWei: bigint) =>
     })
   })
 
+/** Sends a transaction and notes that it was acknowledged, also if it is in no block yet. */
 export const submit = (
   players: Pick<Players, "sequencer" | "acknowledged">,
   user: User,
   request: Wallet.Request
 ) =>
   players.sequencer.run(
-    Effect.gen(function* () {
-      const sent = yield* Wallet.send(user.wallet, { gas: CALL_GAS, ...request })
-      players.acknowledged.push(sent.hash)
-      return sent
-    })
+    Wallet.send(user.wallet, { gas: CALL_GAS, ...request }).pipe(
+      Effect.tap(({ hash }) => players.acknowledged.push(hash)),
+      Effect.tapErrorTag("TransactionNotIncluded", ({ hash, reason }) =>
+        Effect.sync(() => {
+          if (reason === STILL_WAITS) players.acknowledged.push(hash as Hash32)
+        })
+      )
+    )
   )
+
+/** After a roll-back: behind others of its sender that wait, for a lower base fee or a nonce. */
+const STILL_WAITS = "it still waits"
+/** What a reorg alone explains: it takes from the batcher and the proposer what they are about to build on. */
+export const isExplained = (message: string): boolean =>
+  message.includes("anew") || message.includes(STILL_WAITS)
 
 const weth = (data: Hex): Wallet.Request => ({ to: WETH, data })
 
@@ -205,15 +215,19 @@ export const act = (players: Players, random: SeededRandom) => {
  * Until everything that was acknowledged is in the chain. Where it moved back, the base fee rose: some wait until
  * further blocks let it fall, and the queue makes blocks whatever the fee.
  */
-export const bringBack = ({ acknowledged, sequencer, world }: Players) =>
-  until(
+export const bringBack = ({ acknowledged, sequencer, world }: Players) => {
+  let looks = 0
+  return until(
     "every transaction back in the chain",
     Effect.gen(function* () {
+      looks++
       const { transaction } = yield* sequencer.run(Sequencer)
       const found = yield* Effect.forEach(acknowledged, (hash) => transaction(hash))
       const isBack = found.every(Option.isSome)
-      if (!isBack) yield* deposit(world.stranger, 1n)
+      // First comes what waits for the next look at L1 alone.
+      if (!isBack && looks > 20) yield* deposit(world.stranger, 1n)
       return isBack
     }),
     (isBack) => isBack
   )
+}

@@ -249,7 +249,7 @@ export const until = <A, E, R>(
           Effect.suspend(() => attempt)
         )
   })
-  return Effect.flatMap(Effect.timeoutOption(attempt, "25 seconds"), (found) =>
+  return Effect.flatMap(Effect.timeoutOption(attempt, "60 seconds"), (found) =>
     found._tag === "Some"
       ? Effect.succeed(found.value)
       : Effect.dieMessage(`Never came: ${what}. Last seen: ${show(last)}`)
