@@ -93,10 +93,19 @@ const soak = (options: { readonly seed: number; readonly minutes: number }) =>
       yield* players.verifier.stop
       players = { ...players, verifier: yield* startVerifier }
     })
-    const outage = anvil.stop.pipe(
-      Effect.zipRight(Effect.sleep(500 + random.below(2_500))),
-      Effect.zipRight(anvil.start)
-    )
+    const outage = Effect.gen(function* () {
+      const before = yield* world.l1.getBlock("latest")
+      yield* anvil.stop
+      yield* Effect.sleep(500 + random.below(2_500))
+      yield* anvil.start
+      // It forgot that time was passed, and no L1's time runs back.
+      const seconds = Math.ceil((yield* Clock.currentTimeMillis) / 1_000)
+      const ahead = Option.match(before, {
+        onNone: () => 0,
+        onSome: ({ timestamp }) => Number(timestamp) - seconds
+      })
+      if (ahead > 0) yield* anvil.passTime(ahead + 5)
+    })
     const spike = Effect.suspend(() =>
       anvil.setNextBaseFeeWei(parseGwei(`${1 + random.below(200)}`))
     )
@@ -112,12 +121,14 @@ const soak = (options: { readonly seed: number; readonly minutes: number }) =>
       [1, ["garbage", postGarbage(world)]]
     ]
     const nothing = ["nothing", Effect.void] as const
+    let doing = "nothing"
     const once = Effect.suspend(() => {
-      if (!random.chance(8)) return Actions.act(players, random)
+      if (!random.chance(8)) return Actions.act(players, random, (name) => void (doing = name))
       const [name, fault] = random.weighted<readonly [string, Effect.Effect<unknown, unknown>]>(
         faults,
         nothing
       )
+      doing = name
       return Effect.as(
         Effect.mapError(fault, (error) => ({ message: String(error) })),
         name
@@ -131,7 +142,9 @@ const soak = (options: { readonly seed: number; readonly minutes: number }) =>
       const done = yield* Effect.either(once.pipe(Effect.timeout("60 seconds")))
       if (Either.isLeft(done) && !isExplained(done.left.message)) {
         yield* Console.log([...counts].map(([what, count]) => `${what} ${count}`).join(", "))
-        return yield* Effect.dieMessage(`seed ${options.seed}, step ${step}: ${done.left.message}`)
+        return yield* Effect.dieMessage(
+          `seed ${options.seed}, step ${step}, ${doing}: ${done.left.message}`
+        )
       }
       const name = Either.isLeft(done) ? "put off" : done.right
       counts.set(name, (counts.get(name) ?? 0) + 1)

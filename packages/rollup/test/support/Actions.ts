@@ -113,7 +113,11 @@ export const finalize = ({ sequencer, verifier, world }: Players) =>
   })
 
 /** One thing that somebody does. Answers what it was; what the rules refuse is done, too. */
-export const act = (players: Players, random: SeededRandom) => {
+export const act = (
+  players: Players,
+  random: SeededRandom,
+  onBegin: (name: string) => void = () => undefined
+) => {
   const { sequencer, verifier, world } = players
   // A deposit takes a nonce of who sends it, too: if it is gone, his next transaction waits for that nonce.
   const [alice, bob, carol, dave] = world.users
@@ -122,7 +126,10 @@ export const act = (players: Players, random: SeededRandom) => {
   const other = random.pick(world.users)
   const amount = BigInt(1 + random.below(1_000_000)) * 1_000_000_000n
   const does = (name: string, effect: Effect.Effect<unknown, { readonly message: string }>) =>
-    Effect.as(effect, name)
+    Effect.suspend(() => {
+      onBegin(name)
+      return Effect.as(effect, name)
+    })
   const transferWeth = { abi: WethArtifact.abi, functionName: "transfer" } as const
   const choices: ReadonlyArray<
     readonly [number, () => Effect.Effect<string, { readonly message: string }>]
