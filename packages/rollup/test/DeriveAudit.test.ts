@@ -14,11 +14,14 @@ import { EventLog } from "@ovm/event-log/EventLog"
 import * as EventTypes from "@ovm/event-log/EventTypes"
 import * as SqliteEventLog from "@ovm/event-log/SqliteEventLog"
 import * as DeploymentFile from "@ovm/l1/DeploymentFile"
+import { layerRpc } from "@ovm/l1/L1Client"
 import * as L1View from "@ovm/l1/L1View"
+import type { Deployment } from "@ovm/protocol/Deployment"
 import * as DepositTransaction from "@ovm/protocol/DepositTransaction"
 import * as RollupEvent from "@ovm/protocol/RollupEvent"
 import { Effect, HashMap, Stream } from "effect"
 import { hexToBytes, parseEther } from "viem"
+import * as DeriveCommand from "../src/DeriveCommand.ts"
 import * as Rollup from "../src/Rollup.ts"
 import * as SupplyAudit from "../src/SupplyAudit.ts"
 import * as Actions from "./support/Actions.ts"
@@ -125,12 +128,14 @@ describe("a rollup's log and its L1", () => {
         })
         expect((yield* Audit.check(facts)).surplusWei).toBe(0n)
 
-        const derive = (name: string, ...more: ReadonlyArray<string>) =>
-          ovm(
-            ...["derive", "--l1", world.anvil.url, "--log", file(name)],
-            ...["--rollup", file("rollup.json"), ...more]
+        const cli = ["--rollup", file("rollup.json"), "--json"]
+        const derive = (name: string) =>
+          ovm("derive", "--l1", world.anvil.url, "--log", file(name), ...cli)
+        const deriveHere = (name: string, deployment = world.deployment) =>
+          DeriveCommand.derive({ deployment, logFile: file(name) }).pipe(
+            Effect.provide(layerRpc({ url: world.anvil.url, chainId: deployment.l1ChainId }))
           )
-        const derived = yield* derive("derived.sqlite", "--json")
+        const derived = yield* derive("derived.sqlite")
         expect(derived.stderr).toBe("")
         expect(JSON.parse(derived.stdout)).toMatchObject({
           blocks: l2.replayed.blocks,
@@ -139,9 +144,8 @@ describe("a rollup's log and its L1", () => {
           head: l2.replayed.hash,
           stateRoot: l2.replayed.header.stateRoot
         })
-        const again = yield* derive("derived.sqlite")
-        expect(again).toMatchObject({ code: 1, stdout: "" })
-        expect(again.stderr).toContain("where the new log is to be")
+        const exists = yield* Effect.flip(deriveHere("derived.sqlite"))
+        expect(exists).toMatchObject({ _tag: "LogExists", path: file("derived.sqlite") })
 
         const audited = yield* ovm("audit", log, "--json")
         expect(JSON.parse(audited.stdout)).toMatchObject({
@@ -157,18 +161,15 @@ describe("a rollup's log and its L1", () => {
         const { wallet } = world.stranger.bridge
         const account = wallet.account
         if (account === undefined) return yield* Effect.dieMessage("no account")
-        const hash = yield* Effect.promise(() =>
+        const sent = yield* Effect.promise(() =>
           wallet.sendTransaction({
             ...{ account, chain: wallet.chain, value: 7n },
             data: `0x73${world.deployment.contracts.bridge.slice(2)}ff`
           })
         )
-        yield* Effect.promise(() => world.client.waitForTransactionReceipt({ hash }))
-        expect((yield* derive("after.sqlite")).code).toBe(0)
-        const withL1 = yield* ovm(
-          ...["audit", file("after.sqlite"), "--l1", world.anvil.url],
-          ...["--rollup", file("rollup.json"), "--json"]
-        )
+        yield* Effect.promise(() => world.client.waitForTransactionReceipt({ hash: sent }))
+        expect((yield* deriveHere("after.sqlite")).derived.hash).toBe(l2.replayed.hash)
+        const withL1 = yield* ovm("audit", file("after.sqlite"), "--l1", world.anvil.url, ...cli)
         expect(withL1.stderr).toBe("")
         expect(JSON.parse(withL1.stdout)).toMatchObject({
           bridgeWei: facts.l1BridgeWei.toString(),
@@ -216,19 +217,29 @@ describe("a rollup's log and its L1", () => {
         }
         expect(copies).toBeGreaterThan(0)
         writeFileSync(damaged, bytes)
-        expect((yield* ovm("audit", damaged)).code).toBe(1)
+        expect((yield* Effect.flip(counted(damaged)))._tag).toBe("LogCorrupt")
 
-        // Without L1: readable, and no log left behind.
+        // What can't be derived: readable, and no log left behind.
+        const refused = (change: Partial<Deployment>) =>
+          Effect.gen(function* () {
+            const deployment = { ...world.deployment, ...change }
+            const error = yield* Effect.flip(deriveHere("refused.sqlite", deployment))
+            expect(existsSync(file("refused.sqlite"))).toBe(false)
+            return error._tag
+          })
+        const { deployedAt, genesis } = world.deployment
+        const { hash } = l2.replayed
+        expect(yield* refused({ l1ChainId: 1n })).toBe("L1ChainMismatch")
+        expect(yield* refused({ deployedAt: { ...deployedAt, hash } })).toBe("DeploymentNotOnL1")
+        const other = { ...genesis, gasLimit: genesis.gasLimit - 1n }
+        expect(yield* refused({ genesis: other })).toBe("DeploymentMismatch")
         yield* world.anvil.stop
-        const down = yield* derive("down.sqlite")
+        const down = yield* derive("refused.sqlite")
         expect(down).toMatchObject({ code: 1, stdout: "" })
-        expect(down.stderr).toContain("Expected L1 to answer eth_chainId")
-        writeFileSync(file("bad.json"), "{}")
-        const malformed = yield* derive("down.sqlite", "--rollup", file("bad.json"))
-        expect(malformed.code).toBe(1)
-        expect(existsSync(file("down.sqlite"))).toBe(false)
+        expect(down.stderr).toContain("error: Expected L1 to answer eth_chainId")
+        expect(existsSync(file("refused.sqlite"))).toBe(false)
       }).pipe(Effect.provide(NodeContext.layer)),
-    120_000
+    300_000
   )
 
   it.live(
