@@ -54,6 +54,8 @@ export const MAX_DRIFT_SECONDS = 600n
 export const MAX_TRANSACTION_GAS = 14_000_000n
 /** Entries that one forced batch may take. */
 export const MAX_FORCED_ENTRIES = 64
+/** Transactions of one batch at most: users' and queued ones, those that can't run included. */
+export const MAX_BATCH_TRANSACTIONS = 1_536
 /** Queue entries that one batch may take. */
 export const MAX_QUEUED_PER_BATCH = 512
 /** OVM gas units per unit of L1 gas that enqueueing burns. */

@@ -45,6 +45,8 @@ export interface SequencerOptions {
    * one transaction may have.
    */
   readonly maxBlockBytes?: number
+  /** Transactions in one block, those of L1's queue included. Default, and most: what one batch takes. */
+  readonly maxBlockTransactions?: number
   /** Age of L1's newest known block, in seconds, above which nothing is admitted or sealed. Default 300. */
   readonly maxL1LagSeconds?: number
 }

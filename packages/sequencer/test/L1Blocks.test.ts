@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { MAX_BATCH_TRANSACTIONS } from "@ovm/protocol/Deployment"
 import { MESSAGE_PASSER } from "@ovm/protocol/Predeploys"
 import * as RollupEvent from "@ovm/protocol/RollupEvent"
 import * as Transaction from "@ovm/protocol/Transaction"
@@ -8,6 +9,7 @@ import { EventLog } from "@ovm/event-log/EventLog"
 import { Chunk, Effect, Layer, Option, Stream, TestClock } from "effect"
 import * as ChainLog from "../src/ChainLog.ts"
 import { ReplayDivergence, replay } from "../src/ChainReplay.ts"
+import { limitsOf } from "../src/internal/L1Limits.ts"
 import * as Ordering from "../src/Ordering.ts"
 import { L1Lagging, Sequencer, type SequencerOptions } from "../src/Sequencer.ts"
 import {
@@ -17,6 +19,7 @@ import {
   bob,
   DAVE,
   ETHER,
+  genesis,
   Foundation,
   sequencerWith,
   signed
@@ -46,6 +49,33 @@ const replayed = Effect.flatMap(EventLog, (log) =>
 )
 
 describe("A sequencer with an L1", () => {
+  it.effect("seals no block that no batch can take: what is skipped counts too", () =>
+    following(
+      (l1) =>
+        Effect.gen(function* () {
+          const sequencer = yield* Sequencer
+          const spend = yield* signed(alice, 0)
+          yield* sequencer.submit(spend)
+          yield* sealed
+          for (const nonce of [1, 2, 3]) yield* sequencer.submit(yield* signed(alice, nonce))
+          // Its nonce is used up: both are skipped, and use no gas.
+          for (let entry = 0; entry < 2; entry++) l1.enqueue(spend, 100_000n, 3n)
+          yield* l1.moveTo(3n)
+          const blocks = [yield* sealed, yield* sealed]
+          assert.deepStrictEqual(
+            blocks.map(({ items }) => items.map(({ skipped }) => skipped !== undefined)),
+            [
+              [true, true, false],
+              [false, false]
+            ]
+          )
+          const { maxBlockTransactions } = limitsOf({ genesis, maxBlockTransactions: 1_000_000 })
+          assert.strictEqual(maxBlockTransactions, MAX_BATCH_TRANSACTIONS)
+        }),
+      { sealing: { _tag: "Manual" }, maxBlockTransactions: 3 }
+    )
+  )
+
   it.effect("takes deposits first, in order, and mints them out of the reserve", () =>
     following((l1) =>
       Effect.gen(function* () {

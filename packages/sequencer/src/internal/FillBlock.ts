@@ -41,6 +41,8 @@ export interface FillOptions {
   readonly candidates: Candidates
   /** Bytes that the candidates' transactions may take together. */
   readonly maxBytes: number
+  /** Transactions of the block, queued ones included. */
+  readonly maxTransactions: number
 }
 
 type Fill = Effect.Effect<FilledBlock, StateError | ExecutionFault, ExecutionManager | Ordering>
@@ -90,8 +92,6 @@ export const noncesBehind = (
     return nonces
   })
 
-/** Leaves of a batch at most, and so transactions of a block. */
-const MAX_TRANSACTIONS = 4_096
 /** Bytes that a batch spends on a transaction's length. */
 const LENGTH_BYTES = 4
 
@@ -104,7 +104,7 @@ interface Run {
 const runInOrder = (
   block: BlockBuilder.OpenBlock,
   ordered: ReadonlyArray<PooledTransaction>,
-  { maxBytes, queued }: FillOptions
+  { maxBytes, maxTransactions, queued }: FillOptions
 ) =>
   Effect.gen(function* () {
     const done = new Set<Hash32>()
@@ -116,7 +116,7 @@ const runInOrder = (
       const { hash, raw, sender } = pooled
       if (missed.has(sender) || done.has(hash)) continue
       const size = raw.length + LENGTH_BYTES
-      if (size > bytesLeft || done.size + queued.length >= MAX_TRANSACTIONS) {
+      if (size > bytesLeft || done.size + queued.length >= maxTransactions) {
         missed.add(sender)
         continue
       }

@@ -1,5 +1,9 @@
 /** The sequencer's bounds, and those that L1 sets it: how old its news may be, what a block may take. */
-import { MAX_QUEUED_PER_BATCH, MAX_TRANSACTION_GAS } from "@ovm/protocol/Deployment"
+import {
+  MAX_BATCH_TRANSACTIONS,
+  MAX_QUEUED_PER_BATCH,
+  MAX_TRANSACTION_GAS
+} from "@ovm/protocol/Deployment"
 import * as GasSchedule from "@ovm/protocol/generated/GasSchedule"
 import { Effect } from "effect"
 import { fitting, L1Lagging, type L1Source } from "../L1Source.ts"
@@ -13,6 +17,7 @@ export interface Limits {
   readonly maxTransactionGas: bigint
   readonly minTipPerGas: bigint
   readonly maxBlockBytes: number
+  readonly maxBlockTransactions: number
   readonly maxL1LagSeconds: number
 }
 
@@ -23,6 +28,11 @@ export const limitsOf = (options: SequencerOptions): Limits => ({
   maxBlockBytes: Math.max(
     options.maxBlockBytes ?? MAX_BLOCK_BYTES,
     Number(GasSchedule.TRANSACTION_BYTES_MAX) + 8
+  ),
+  // A block that fits no batch would never get to L1, nor would any after it.
+  maxBlockTransactions: Math.min(
+    options.maxBlockTransactions ?? MAX_BATCH_TRANSACTIONS,
+    MAX_BATCH_TRANSACTIONS
   ),
   maxL1LagSeconds: options.maxL1LagSeconds ?? MAX_L1_LAG_SECONDS
 })

@@ -204,7 +204,8 @@ const sealing = (parts: Parts) =>
       queueStart,
       queued,
       candidates,
-      maxBytes: limits.maxBlockBytes
+      maxBytes: limits.maxBlockBytes,
+      maxTransactions: limits.maxBlockTransactions
     })
     const record = Option.map(filled.block, BlockBuilder.recordOf)
     if (Option.isSome(record)) {
