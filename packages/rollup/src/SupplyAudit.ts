@@ -206,9 +206,11 @@ const requireTogether = ({ replayed }: L2Books, view: L1View.View, derivedBatche
     }
     const { hash, number } = replayed.l1Origin
     const held = Option.getOrUndefined(L1View.blockByNumber(view, number))
-    if (held !== undefined && held.hash !== hash) {
+    // Blocks below those that are held are too deep to be reorganized; above the head there are none.
+    const isAbove = number > (view.head?.number ?? 0n)
+    if (isAbove || (held !== undefined && held.hash !== hash)) {
       return yield* new LayersApart({
-        expected: `L2's last block to build on L1 block ${number}, ${held.hash}`,
+        expected: `L2's last block to build on L1 block ${number}, ${held?.hash ?? "which L1 has no more"}`,
         found: hash
       })
     }

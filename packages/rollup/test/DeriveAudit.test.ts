@@ -19,7 +19,7 @@ import * as L1View from "@ovm/l1/L1View"
 import type { Deployment } from "@ovm/protocol/Deployment"
 import * as DepositTransaction from "@ovm/protocol/DepositTransaction"
 import * as RollupEvent from "@ovm/protocol/RollupEvent"
-import { Effect, HashMap, Stream } from "effect"
+import { Effect, HashMap, Option, Stream } from "effect"
 import { hexToBytes, parseEther } from "viem"
 import * as DeriveCommand from "../src/DeriveCommand.ts"
 import * as Rollup from "../src/Rollup.ts"
@@ -200,6 +200,15 @@ describe("a rollup's log and its L1", () => {
         expect((yield* Effect.flip(SupplyAudit.checkCap(richer)))._tag).toBe("CapViolation")
         const apart = yield* Effect.flip(SupplyAudit.factsOf(l2, l1, batches - 1n))
         expect(apart._tag).toBe("LayersApart")
+        // L1 went back behind the block that L2 builds on, and L2 has not followed yet.
+        const { l1Origin } = l2.replayed
+        const origin = L1View.blockByNumber(l1, l1Origin.number - 1n)
+        const back = { ...l1, head: Option.getOrUndefined(origin) }
+        const forked = { ...l2.replayed, l1Origin: { ...l1Origin, hash: l2.replayed.hash } }
+        for (const [replayed, view] of [[l2.replayed, back] as const, [forked, l1] as const]) {
+          const error = yield* Effect.flip(SupplyAudit.factsOf({ ...l2, replayed }, view, batches))
+          expect(error._tag).toBe("LayersApart")
+        }
 
         // A chain with a whole hash chain and one false fact, and a log with one false byte.
         yield* forge(log, file("forged.sqlite"))
