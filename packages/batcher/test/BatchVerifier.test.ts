@@ -67,6 +67,22 @@ describe("the contract and the rules", () => {
     )
   })
 
+  it("take queued gas up to the block's limit alike, and not one unit more", async () => {
+    for (const [excess, reason] of [
+      [0n, 0],
+      [1n, 7]
+    ] as const) {
+      const entries = [
+        entryOf(1, 14_000_000n),
+        entryOf(2, L2_BLOCK_GAS_LIMIT - 14_000_000n + excess)
+      ]
+      const blocks = [blockOf([], { queuedCount: 2 })]
+      const record = recordOf(blocks, entries)
+      expect(reasonOf(record, entries, encoded(blocks))).toBe(reason)
+      expect(await verifier.check(record, entries, encoded(blocks))).toMatchObject({ reason })
+    }
+  })
+
   it("judge damaged, cut and random payloads alike, compressed or stored", async () => {
     const someEdits = fc.array(fc.tuple(fc.nat(4_000), fc.nat(255)), { maxLength: 3 })
     await fc.assert(

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EventLog } from "@ovm/event-log/EventLog"
 import { layerReference } from "@ovm/execution-manager/ReferenceExecutionManager"
+import type { Hash32 } from "@ovm/protocol/Primitives"
 import * as Transaction from "@ovm/protocol/Transaction"
 import { layerMemory as freshState } from "@ovm/state-manager/StateManager"
 import { Effect, Layer, Option, Stream } from "effect"
@@ -176,6 +177,27 @@ describe("A chain that moves back", () => {
         [Transaction.hash(last)]
       )
       assert.strictEqual((yield* replayed).hash, next.hash)
+    }).pipe(Effect.provide(manual), Effect.provide(Foundation))
+  )
+
+  it.effect("adopts a block anew whose L1 origin became another block of the same number", () =>
+    Effect.gen(function* () {
+      const sequencer = yield* Sequencer
+      const after = { number: 0n, hash: (yield* sequencer.head).hash }
+      const on = (hash: Hash32): BlockInput.BlockInput => ({
+        timestamp: 0n,
+        l1Origin: { number: 3n, hash },
+        queued: [],
+        transactions: [Uint8Array.of(1)]
+      })
+      const { blocks } = yield* sequencer.adopt({ after, inputs: [on(l1Hash(3n))], reason })
+      const moved = yield* sequencer.adopt({ after, inputs: [on(l1Hash(4n))], reason })
+      assert.deepStrictEqual(moved.dropped, blocks)
+      assert.strictEqual((yield* sequencer.head).context.l1Origin.hash, l1Hash(4n))
+      // Behind it, the same number means the same block.
+      const inputs = [on(l1Hash(4n)), on(l1Hash(5n))]
+      yield* sequencer.adopt({ after, inputs, reason })
+      assert.strictEqual((yield* sequencer.head).context.l1Origin.hash, l1Hash(4n))
     }).pipe(Effect.provide(manual), Effect.provide(Foundation))
   )
 
