@@ -122,13 +122,16 @@ const soak = (options: { readonly seed: number; readonly minutes: number }) =>
     ]
     const nothing = ["nothing", Effect.void] as const
     let doing = "nothing"
+    const begin = (name: string) => {
+      doing = name
+    }
     const once = Effect.suspend(() => {
-      if (!random.chance(8)) return Actions.act(players, random, (name) => void (doing = name))
+      if (!random.chance(8)) return Actions.act(players, random, begin)
       const [name, fault] = random.weighted<readonly [string, Effect.Effect<unknown, unknown>]>(
         faults,
         nothing
       )
-      doing = name
+      begin(name)
       return Effect.as(
         Effect.mapError(fault, (error) => ({ message: String(error) })),
         name

@@ -1,6 +1,7 @@
 /** A node as a process of its own, to be killed: `sequencer` seals and posts, `verifier` derives and claims. */
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
+import { Chain } from "@ovm/sequencer/Chain"
 import { Sequencer } from "@ovm/sequencer/Sequencer"
 import { Derivation } from "@ovm/derivation/Derivation"
 import { Verifier } from "@ovm/derivation/Verifier"
@@ -68,22 +69,20 @@ const serve = (answer: (question: string) => Effect.Effect<unknown, unknown>) =>
     })
   })
 
-const head = Effect.map(
-  Effect.flatMap(Derivation, ({ heads }) => heads),
-  (heads) => ({
-    number: Number(heads.head.header.number),
-    hash: heads.head.hash,
-    derived: heads.derived.hash
-  })
-)
+const head = Effect.gen(function* () {
+  const { derived } = yield* (yield* Derivation).heads
+  // Where derivation stands may be older than the last sealed block.
+  const { hash, header } = yield* (yield* Chain).head
+  return { number: Number(header.number), hash, derived: derived.hash }
+})
 
 const runSequencer = Effect.gen(function* () {
-  const context = yield* Effect.context<Sequencer | Derivation>()
+  const context = yield* Effect.context<Sequencer | Derivation | Chain>()
   const sequencer = yield* Sequencer
   yield* serve((question) => {
     const [what, argument = "0x"] = question.split(" ")
     const answers: Readonly<
-      Record<string, Effect.Effect<unknown, unknown, Sequencer | Derivation>>
+      Record<string, Effect.Effect<unknown, unknown, Sequencer | Derivation | Chain>>
     > = {
       head,
       submit: sequencer.submit(hexToBytes(argument as `0x${string}`)),
@@ -94,7 +93,7 @@ const runSequencer = Effect.gen(function* () {
 }).pipe(Effect.provide(sequencerNode))
 
 const runVerifier = Effect.gen(function* () {
-  const context = yield* Effect.context<Verifier | Derivation>()
+  const context = yield* Effect.context<Verifier | Derivation | Chain>()
   const verifier = yield* Verifier
   yield* serve((question) =>
     question === "head"
