@@ -7,7 +7,7 @@ import { Anvil, layerAnvil } from "@ovm/l1/Anvil"
 import { L1View } from "@ovm/l1/L1View"
 import { L1Watcher } from "@ovm/l1/L1Watcher"
 import { ZERO_ADDRESS } from "@ovm/protocol/Primitives"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Schedule, Stream } from "effect"
 import { assert, it } from "vitest"
 import { headOf } from "./support/Counter.ts"
 
@@ -19,6 +19,13 @@ const nowhere = {
   transactionDecoder: ZERO_ADDRESS,
   batchVerifier: ZERO_ADDRESS
 }
+
+/** Waits until there is none: on a busy machine a look at L1 takes its time. */
+const noLag = ({ lagSeconds }: typeof L1Watcher.Service) =>
+  Effect.repeat(lagSeconds, {
+    until: (seconds) => seconds < 1,
+    schedule: Schedule.spaced("10 millis")
+  })
 
 it("an L1 that was down is caught up with by itself, and the lag told meanwhile", () => {
   const stateFile = join(mkdtempSync(join(tmpdir(), "ovm-l1-")), "l1.json")
@@ -43,7 +50,7 @@ it("an L1 that was down is caught up with by itself, and the lag told meanwhile"
     const view = yield* L1View
     yield* anvil.mine(3)
     yield* view.until(({ head }) => (head?.number ?? 0n) >= 3n)
-    assert.isTrue((yield* watcher.lagSeconds) < 1)
+    yield* noLag(watcher)
 
     yield* anvil.stop
     yield* Effect.sleep("1200 millis")
@@ -60,6 +67,6 @@ it("an L1 that was down is caught up with by itself, and the lag told meanwhile"
       Stream.takeUntil(({ phase }) => phase === "following"),
       Stream.runDrain
     )
-    assert.isTrue((yield* watcher.lagSeconds) < 1)
+    yield* noLag(watcher)
   }).pipe(Effect.provide(watching), Effect.runPromise)
 })
