@@ -32,11 +32,9 @@ const minutes = Options.integer("minutes").pipe(
 )
 
 /**
- * Words of failures that a fault explains: what was to be done is done later, or not at all. An anvil that was
- * started again has no state of the blocks before, and can't replace them.
+ * Words of failures that a fault explains: what was to be done is done later, or not at all.
  */
-const EXPLAINED =
-  /Required data unavailable|L1 to answer|Expected news of L1|L1 to take|fetch failed|HTTP request failed/
+const EXPLAINED = /L1 to answer|Expected news of L1|L1 to take|fetch failed|HTTP request failed/
 
 const isExplained = (message: string): boolean =>
   Actions.isExplained(message) || EXPLAINED.test(message)
@@ -62,15 +60,35 @@ const postGarbage = ({ anvil, batcherKey, client, deployment, l1 }: World) =>
     })
   })
 
+/** An anvil that was started again mixes up blocks if it replaces some from before: those stay. */
+const withoutOldReorgs = (world: World) => {
+  const { anvil, l1 } = world
+  let oldest = 0n
+  const reorg: typeof anvil.reorg = ({ depth }) =>
+    Effect.flatMap(l1.blockNumber, (head) => {
+      const allowed = Number(head - oldest) - 2
+      return allowed < 1 ? Effect.void : anvil.reorg({ depth: Math.min(depth, allowed) })
+    })
+  const start = Effect.zipRight(
+    anvil.start,
+    Effect.map(Effect.option(l1.blockNumber), (head) => {
+      oldest = Option.getOrElse(head, () => oldest)
+    })
+  )
+  const careful = { ...anvil, reorg, start }
+  return { anvil: careful, world: { ...world, anvil: careful } }
+}
+
 const soak = (options: { readonly seed: number; readonly minutes: number }) =>
   Effect.gen(function* () {
     const directory = mkdtempSync(join(tmpdir(), "ovm-soak-"))
     yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { recursive: true })))
     const random = new SeededRandom(options.seed)
-    const world = yield* makeWorld({
+    const made = yield* makeWorld({
       anvil: { stateFile: join(directory, "l1.json"), statesHeld: 512 },
       parameters: { challengePeriodSeconds: 600 }
     })
+    const { anvil, world } = withoutOldReorgs(made)
     const scope = yield* Effect.scope
     const startSequencer = start(
       layerSequencer(world, { logFile: join(directory, "sequencer.log") })
@@ -83,8 +101,6 @@ const soak = (options: { readonly seed: number; readonly minutes: number }) =>
       acknowledged: []
     }
     const counts = new Map<string, number>()
-    const { anvil } = world
-
     const restartSequencer = Effect.gen(function* () {
       yield* players.sequencer.stop
       players = { ...players, sequencer: yield* startSequencer }
@@ -142,7 +158,7 @@ const soak = (options: { readonly seed: number; readonly minutes: number }) =>
     let toldMs = startedMs
     let nowMs = startedMs
     for (let step = 0; nowMs < startedMs + options.minutes * 60_000; step++) {
-      const done = yield* Effect.either(once.pipe(Effect.timeout("60 seconds")))
+      const done = yield* Effect.either(once.pipe(Effect.timeout("30 seconds")))
       if (Either.isLeft(done) && !isExplained(done.left.message)) {
         yield* Console.log([...counts].map(([what, count]) => `${what} ${count}`).join(", "))
         return yield* Effect.dieMessage(

@@ -102,6 +102,8 @@ const runVerifier = Effect.gen(function* () {
   )
 }).pipe(Effect.provide(verifierNode))
 
+// Whoever started us is gone.
+process.stdin.on("end", () => process.exit(0)).resume()
 Effect.runPromise<unknown, unknown>(
   settings.role === "sequencer" ? runSequencer : runVerifier
 ).catch((error: unknown) => {

@@ -27,7 +27,8 @@ export const startProcess = (settings: Readonly<Record<string, string>>) =>
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(process.execPath, ["--import", "tsx", SCRIPT, JSON.stringify(settings)], {
-          stdio: ["ignore", "pipe", "pipe"]
+          // Ends with us, however we end.
+          stdio: ["pipe", "pipe", "pipe"]
         })
       ),
       end
