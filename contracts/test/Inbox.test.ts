@@ -455,6 +455,6 @@ const rawRefusal = async (data: Hex) => {
     data,
     gas: 1_000_000n
   })
-  await l1.client.waitForTransactionReceipt({ hash })
+  await l1.settled(hash)
   return l1.revertOf(hash)
 }

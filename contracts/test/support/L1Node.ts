@@ -81,12 +81,22 @@ export const startL1Node = async (options: { readonly timestamp?: bigint } = {})
   const node = createTestClient({ chain: foundry, mode: "anvil", transport })
   const wallet = createWalletClient({ chain: foundry, transport })
 
+  /** Asks until it is there: the node mines at once, but may tell of it a moment later. */
+  const settled = async (hash: Hash32) => {
+    for (let tries = 0; tries < 3_000; tries++) {
+      const receipt = await client.getTransactionReceipt({ hash }).catch(() => undefined)
+      if (receipt !== undefined) return receipt
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    throw new Error(`Not mined: ${hash}`)
+  }
+
   const deploy = async (
     { abi, bytecode }: { readonly abi: Abi; readonly bytecode: Hex },
     args: ReadonlyArray<unknown> = []
   ): Promise<Address> => {
     const hash = await wallet.deployContract({ account: alice, abi, bytecode, args })
-    const { contractAddress, status } = await client.waitForTransactionReceipt({ hash })
+    const { contractAddress, status } = await settled(hash)
     if (!contractAddress || status !== "success") throw new Error("The creation failed.")
     return contractAddress.toLowerCase() as Address
   }
@@ -112,7 +122,7 @@ export const startL1Node = async (options: { readonly timestamp?: bigint } = {})
       value: call.value ?? 0n,
       gas: call.gas ?? TRANSACTION_GAS_MAX
     })
-    const receipt = await client.waitForTransactionReceipt({ hash })
+    const receipt = await settled(hash)
     const size = (data.length - 2) / 2
     if (size >= TRANSACTION_SIZE_MAX)
       throw new Error(`Calldata of ${size} bytes fits no transaction.`)
@@ -160,7 +170,21 @@ export const startL1Node = async (options: { readonly timestamp?: bigint } = {})
 
   const now = async () => (await client.getBlock()).timestamp
 
-  return { act, attempt, client, deploy, node, now, read, refusal, revertOf, stop, url, wallet }
+  return {
+    act,
+    attempt,
+    client,
+    deploy,
+    node,
+    now,
+    read,
+    refusal,
+    revertOf,
+    settled,
+    stop,
+    url,
+    wallet
+  }
 }
 export type L1Node = Awaited<ReturnType<typeof startL1Node>>
 

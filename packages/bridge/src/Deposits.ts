@@ -1,4 +1,5 @@
 /** The bridge's calls on L1 for a plain account with viem: each tried first, sent once, and answered by what came of it. */
+import { awaitReceipt } from "@ovm/l1/AwaitReceipt"
 import { Inbox, L1Bridge, MerklePatricia, StateCommitmentChain } from "@ovm/contracts"
 import type { L1Contracts } from "@ovm/protocol/Deployment"
 import { Hash32, type Address, type Hex } from "@ovm/protocol/Primitives"
@@ -249,7 +250,7 @@ const sending = (
     const hash = yield* reading(name, () =>
       wallet.writeContract({ ...call, account, chain: wallet.chain })
     )
-    const receipt = yield* reading(name, () => client.waitForTransactionReceipt({ hash }))
+    const receipt = yield* reading(name, () => awaitReceipt(client, { hash }))
     if (receipt.status === "success") return receipt
     return yield* new BridgeCallReverted({ call: name, l1TransactionHash: hash })
   })

@@ -35,6 +35,7 @@ import {
   type WalletClient
 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
+import { awaitReceipt } from "./AwaitReceipt.ts"
 
 /** What a rollup is deployed with if nothing else is said; the accounts are the deployer's own. */
 export const DEFAULT_PARAMETERS: Omit<RollupParameters, "batcher" | "guardian"> = {
@@ -203,7 +204,7 @@ export const deploy = Effect.fn("Deploy.deploy")(function* <E, R>(options: Deplo
     )
   const settle = Effect.fnUntraced(function* (step: DeployStep, hash: Hash32) {
     const receipt = yield* ask(step, () =>
-      publicClient.waitForTransactionReceipt({ hash, pollingInterval: 250, timeout: 600_000 })
+      awaitReceipt(publicClient, { hash, everyMs: 250, timeoutMs: 600_000 })
     )
     if (receipt.status === "success") return receipt
     const reason = `its transaction ${hash} reverted`

@@ -16,6 +16,7 @@ import * as SqliteEventLog from "@ovm/event-log/SqliteEventLog"
 import * as DeploymentFile from "@ovm/l1/DeploymentFile"
 import { layerRpc } from "@ovm/l1/L1Client"
 import * as L1View from "@ovm/l1/L1View"
+import { awaitReceipt } from "@ovm/l1/AwaitReceipt"
 import type { Deployment } from "@ovm/protocol/Deployment"
 import * as DepositTransaction from "@ovm/protocol/DepositTransaction"
 import * as RollupEvent from "@ovm/protocol/RollupEvent"
@@ -167,7 +168,7 @@ describe("a rollup's log and its L1", () => {
             data: `0x73${world.deployment.contracts.bridge.slice(2)}ff`
           })
         )
-        yield* Effect.promise(() => world.client.waitForTransactionReceipt({ hash: sent }))
+        yield* Effect.promise(() => awaitReceipt(world.client, { hash: sent }))
         expect((yield* deriveHere("after.sqlite")).derived.hash).toBe(l2.replayed.hash)
         const withL1 = yield* ovm("audit", file("after.sqlite"), "--l1", world.anvil.url, ...cli)
         expect(withL1.stderr).toBe("")

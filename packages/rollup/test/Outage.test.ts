@@ -12,6 +12,7 @@ import * as L1ViewSource from "@ovm/derivation/L1ViewSource"
 import { Verifier } from "@ovm/derivation/Verifier"
 import * as L1View from "@ovm/l1/L1View"
 import { L1Watcher } from "@ovm/l1/L1Watcher"
+import { awaitReceipt } from "@ovm/l1/AwaitReceipt"
 import { ZERO_HASH } from "@ovm/protocol/Primitives"
 import { L1Source } from "@ovm/sequencer/L1Source"
 import { Sequencer } from "@ovm/sequencer/Sequencer"
@@ -147,7 +148,7 @@ describe("garbage in the batcher's name", () => {
               ...{ ...inbox, functionName: "appendBatch" },
               args: [index, { root: ZERO_HASH, blocks: 1, transactions: 1, queueEnd }, "0x02beef"]
             })
-            const { status } = await world.client.waitForTransactionReceipt({ hash })
+            const { status } = await awaitReceipt(world.client, { hash })
             expect(status).toBe("success")
           })
         yield* transfer
@@ -183,7 +184,7 @@ describe("garbage in the batcher's name", () => {
             ...{ chain: foundry, account: world.stranger.wallet.account, gas: 16_777_216n }
           })
         )
-        yield* Effect.promise(() => world.client.waitForTransactionReceipt({ hash: proof }))
+        yield* Effect.promise(() => awaitReceipt(world.client, { hash: proof }))
         const voided = { ...inbox, functionName: "isVoided", args: [index] } as const
         expect(yield* world.l1.read(voided)).toBe(true)
         yield* transfer
@@ -237,7 +238,7 @@ describe("a sequencer that ignores the queue", () => {
             ...{ chain: foundry, account: world.stranger.wallet.account }
           })
         )
-        yield* Effect.promise(() => world.client.waitForTransactionReceipt({ hash }))
+        yield* Effect.promise(() => awaitReceipt(world.client, { hash }))
         expect(yield* verdictOf(sequencer, 1n)).toBe("forced")
         expect(yield* verdictOf(verifier, 1n)).toBe("forced")
         yield* until("it ran", executed(sequencer, asked.l2TransactionHash), Option.isSome)
@@ -284,7 +285,7 @@ describe("a proposer that lies", () => {
             ...{ chain: foundry, account: world.stranger.wallet.account }
           })
         )
-        yield* Effect.promise(() => world.client.waitForTransactionReceipt({ hash }))
+        yield* Effect.promise(() => awaitReceipt(world.client, { hash }))
         const [mismatch] = yield* verifier.run(
           until(
             "the verifier's word",

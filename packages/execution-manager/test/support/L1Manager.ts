@@ -25,9 +25,18 @@ export interface Registration {
 }
 
 export const makeL1Manager = async ({ account, client, wallet }: Anvil) => {
+  /** Asks until it is there: the node mines at once, but may tell of it a moment later. */
+  const settled = async (hash: Hash32) => {
+    for (let tries = 0; tries < 3_000; tries++) {
+      const receipt = await client.getTransactionReceipt({ hash }).catch(() => undefined)
+      if (receipt !== undefined) return receipt
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    throw new Error(`L1 transaction ${hash} was not mined`)
+  }
   const send = async (options: { to?: Address; data: Hex }) => {
     const hash = await wallet.sendTransaction({ ...options, gas: GAS })
-    const receipt = await client.waitForTransactionReceipt({ hash })
+    const receipt = await settled(hash)
     if (receipt.status !== "success") throw new Error(`L1 transaction ${hash} failed`)
     return receipt
   }
